@@ -31,6 +31,8 @@ _FRAMES = 64
 _DEPTH = 3
 """As in `self.state.lock`."""
 _SLOTS = frozenset({GetSetDescriptorType, MemberDescriptorType})
+_PLAIN = frozenset({bool, bytes, dict, float, int, list, set, str, tuple, type(None), type, type(len)})
+"""Objects of exactly these classes have no locks as attributes."""
 _AT_HOME = ("concurrent.futures", "interlock", "logging", "multiprocessing", "threading")
 """These packages care for their own locks at a fork."""
 
@@ -85,14 +87,14 @@ def _held_by_others() -> Iterator[tuple[str, str, str]]:
     seen: set[int] = set()
     for frame in frames.values():
         for inner in _stack(frame):
-            if thread_time() > end:
-                return
-            for name, value in _named(inner):
+            for name, value in _named(inner, end):
                 owner = owner_of(value)
                 if owner is not None and owner != me and owner in frames and id(value) not in seen:
                     seen.add(id(value))
                     code = inner.f_code
                     yield _thread_name(owner), name, f"{code.co_name}(), {code.co_filename}:{inner.f_lineno}"
+            if thread_time() > end:
+                return
 
 
 def _thread_name(ident: int) -> str:
@@ -109,66 +111,88 @@ def _stack(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _named(frame: FrameType) -> Iterator[tuple[str, Any]]:
-    """Yield what the code of a frame names, and what that is called there."""
+def _named(frame: FrameType, end: float) -> Iterator[tuple[str, Any]]:
+    """Yield what the code of a frame names, and what that is called there.
+
+    Each thing is looked into once, and each class once: a function may name a hundred variables and attributes.
+    """
     names = frame.f_code.co_names
-    variables = _variables(frame)
-    for name in names:
-        if name in frame.f_globals:
-            variables.setdefault(name, frame.f_globals[name])
-    for name, value in variables.items():
-        yield name, value
-    level = list(variables.items())
+    level = _variables(frame, names)
+    yield from level
+    looked_into: set[int] = set()
+    classes: dict[type, _Class] = {}
     for _ in range(_DEPTH - 1):
-        level = [
-            (f"{owner}.{name}", value)
-            for owner, thing in level
-            for name in names
-            for value in _attribute(thing, name)
-        ]
+        below: list[tuple[str, Any]] = []
+        for owner, thing in level:
+            if type(thing) in _PLAIN or id(thing) in looked_into:
+                continue
+            if thread_time() > end:
+                return
+            looked_into.add(id(thing))
+            kind = type(thing)
+            if kind not in classes:
+                classes[kind] = _Class(kind, names)
+            below += [(f"{owner}.{name}", value) for name, value in classes[kind].attributes(thing)]
+        level = below
         yield from level
 
 
-def _variables(frame: FrameType) -> dict[str, Any]:
-    variables = frame.f_locals
-    copy = dict(variables)
-    if (
-        sys.version_info < (3, 13) and frame.f_code.co_flags & 1
-    ):  # CO_OPTIMIZED: a copy that the frame would keep
-        variables.clear()
-    return copy
+def _variables(frame: FrameType, names: tuple[str, ...]) -> list[tuple[str, Any]]:
+    """Return the variables that the code of a frame names: all that a function has of its own, and globals."""
+    others = frame.f_globals
+    if frame.f_code.co_flags & 1:  # CO_OPTIMIZED: a function
+        of_frame = frame.f_locals
+        local = dict(of_frame)
+        if sys.version_info < (3, 13):  # a copy that the frame would keep
+            of_frame.clear()
+        found = [*local.items()]
+    else:  # of a module or a class, which may have many that nobody names here
+        local = frame.f_locals
+        if type(local) is not dict:  # it may be any mapping
+            local = {}
+        found = [(name, local[name]) for name in names if name in local]
+    return found + [(name, others[name]) for name in names if name in others and name not in local]
 
 
 _dict_of = type.__dict__["__dict__"].__get__
 """The attributes of a class, whatever its metaclass does."""
+_bases_of = type.__dict__["__mro__"].__get__
 
 
-def _attribute(thing: Any, name: str) -> Iterator[Any]:
-    """Yield the attribute of that name, if it is there without a call of any code."""
-    for kind in type(thing).__mro__:
-        own = _dict_of(kind)
-        if name in own:
-            what = own[name]
-            if type(what) is MemberDescriptorType:
-                with suppress(AttributeError):
-                    yield what.__get__(thing)
-            elif owner_of(what) is not None:
-                yield what
-            return
-    attributes = _attributes(thing)
-    if attributes is not None and name in attributes:
-        yield attributes[name]
+class _Class:
+    """What a class says about attributes of certain names: what can be found without a call of any code."""
+
+    def __init__(self, kind: type, names: tuple[str, ...]) -> None:
+        found: dict[str, Any] = {}
+        for each in _bases_of(kind):
+            own = _dict_of(each)
+            found |= {name: own[name] for name in (*names, "__dict__") if name in own and name not in found}
+        own = found.pop("__dict__", None)
+        # (Ours have one of another name, which materializes the object.)
+        self._dict = own if type(own) in _SLOTS and own.__name__ == "__dict__" else None
+        self._slots = [(name, what) for name, what in found.items() if type(what) is MemberDescriptorType]
+        self._locks = [(name, what) for name, what in found.items() if owner_of(what) is not None]
+        hidden = {name for name, what in found.items() if _is_asked_first(type(what))}
+        self._names = [name for name in names if name not in hidden]
+
+    def attributes(self, thing: Any) -> list[tuple[str, Any]]:
+        """Return the attributes of an object of this class that have one of these names."""
+        own = None if self._dict is None else self._dict.__get__(thing)
+        if type(own) is not dict:
+            own = {}
+        found = [(name, own[name]) for name in self._names if name in own]
+        found += [(name, lock) for name, lock in self._locks if name not in own]
+        for name, slot in self._slots:
+            with suppress(AttributeError):
+                found.append((name, slot.__get__(thing)))
+        return found
 
 
-def _attributes(thing: Any) -> dict[str, Any] | None:
-    for kind in type(thing).__mro__:
-        what = _dict_of(kind).get("__dict__")
-        if what is not None:
-            # (Ours have one of another name, which materializes the object.)
-            is_plain = type(what) in _SLOTS and what.__name__ == "__dict__"
-            found = what.__get__(thing) if is_plain else None
-            return found if type(found) is dict else None
-    return None
+def _is_asked_first(descriptor: type) -> bool:
+    """Whether objects of this class, as attributes of a class, go before what an object has in its dictionary."""
+    return any(
+        "__set__" in _dict_of(each) or "__delete__" in _dict_of(each) for each in _bases_of(descriptor)
+    )
 
 
 before_fork(_check)

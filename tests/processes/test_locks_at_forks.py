@@ -128,10 +128,39 @@ def test_the_warning_names_thread_and_attribute(form: str) -> None:
         class Slotted(Store):
             __slots__ = ("_lock", "inner")
 
-        for store in (Store(), Slotted()):
+        class Late(Store):
+            _lock = inner = None
+
+        for store in (Store(), Slotted(), Late()):
             check(store.update, (), "self._lock")
             check(store.update_inner, (), "self._lock")
         check(store.update_shared, (), "self.shared")
+        """,
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_function_that_names_much_leaves_time_for_others(form: str) -> None:
+    passes(
+        form,
+        HOLD
+        + """
+        class Thing:
+            pass
+
+        names = [f"name_{number}" for number in range(60)]
+        things = [Thing() for _ in names]
+        for thing in things:
+            vars(thing).update(zip(names, things))
+        code = ["def use(" + ", ".join(names) + "):", "    wait()"]
+        code += [f"    {name}.{name}" for name in names]
+        exec("\\n".join(code))
+
+        def hold(lock):
+            with lock:
+                use(*things)
+
+        check(hold, (threading.Lock(),), "lock")
         """,
     )
 

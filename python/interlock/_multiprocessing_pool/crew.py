@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler  # noqa: F401  so that forked workers need not import it
 import threading
+from contextlib import suppress
 from multiprocessing import util
 
 from interlock._interlock import ProcessPool
@@ -152,7 +153,8 @@ class Crew:
     def _drop_ended(self) -> None:
         for worker in [worker for worker in self.workers if worker.exitcode is not None]:
             join_and_bury(worker)
-            self.workers.remove(worker)
+            with suppress(ValueError):  # another thread has
+                self.workers.remove(worker)
 
     def _manage(self) -> None:
         if self._relay is not None:
@@ -164,7 +166,7 @@ class Crew:
         util.debug("worker handler exiting")
 
     def _join_workers(self) -> None:
-        for process in self.workers:
+        for process in [*self.workers]:
             if hasattr(process, "pid"):
                 join_and_bury(process)
             else:  # a test's stand-in
@@ -178,12 +180,13 @@ class Crew:
             self.engine.give_up(dump_refusal(error))
 
     def _bury(self, pid: int) -> int | None:
-        for number, process in enumerate(self.workers):
+        for process in [*self.workers]:
             if process.pid == pid:
                 util.debug("cleaning up worker %d", pid)
                 facts = join_and_bury(process)
                 if not self.is_closed:  # otherwise it stays to be looked at, as in the standard library
-                    del self.workers[number]
+                    with suppress(ValueError):  # another thread has dropped it
+                        self.workers.remove(process)
                 return facts.exitcode
         return bury(pid).exitcode  # it was dropped
 

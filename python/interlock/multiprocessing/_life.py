@@ -36,6 +36,7 @@ __all__ = [
     "has_pidfd",
     "hold",
     "is_ours_to_start",
+    "is_worker",
     "let_go",
     "life_pipe",
     "own",
@@ -51,13 +52,18 @@ _ENDS = "_interlock_ends_with_parent"
 
 
 def shall_end_with_parent(process: Any) -> None:
-    """Have a process that has not been started yet get what `end_with_parent` needs. Daemons do anyway."""
+    """Have a worker of a pool, which has not been started yet, get what `end_with_parent` needs. Daemons do anyway."""
     setattr(process, _ENDS, True)
+
+
+def is_worker(process: Any) -> bool:
+    """Whether `shall_end_with_parent` was called for a process."""
+    return _ENDS in getattr(process, "__dict__", ())
 
 
 def ends_with_parent(process: Any) -> bool:
     """Whether a process gets a pipe."""
-    return process.daemon or _ENDS in process.__dict__
+    return process.daemon or is_worker(process)
 
 
 _own: list[ChildProcess] = []

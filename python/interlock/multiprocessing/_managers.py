@@ -8,7 +8,9 @@ they are.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from multiprocessing import connection, context, managers, process
 
 from interlock._originals import originals
@@ -47,12 +49,48 @@ class ManagerDiedError(
 
 
 _ENDED = EOFError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError, FileNotFoundError
-_names: dict[Any, str] = {}
-"""What managers are called in messages, by their addresses."""
 
 
-def _name_of(address: Any) -> str:
-    return _names.get(address) or f"the manager at {address!r}"
+class _Known:
+    """A manager whose process this one knows: it has started that, or both are of one family."""
+
+    _began: bytes | None = None
+
+    def __init__(self, name: str, pid: int) -> None:
+        self.text = f"the manager {name} (process {pid})"
+        self._pid = pid
+        with contextlib.suppress(OSError):
+            state = _state_of(pid)
+            self._began = state and state[0]
+
+    def is_gone(self) -> bool:
+        """Whether the process has ended, or is about to: the end of its connections is seen a moment earlier."""
+        try:
+            state = _state_of(self._pid)
+        except OSError:
+            return False  # no descriptor is left to ask with
+        return state is None or state[1] or self._began not in (None, state[0])
+
+
+def _state_of(pid: int) -> tuple[bytes, bool] | None:
+    """Return when a process began, and whether it is at its end, or None if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        with open(f"/proc/{pid}/status", "rb") as file:
+            status = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    has_ended = fields[0] in (b"Z", b"X") or bool(int(fields[6]) & _EXITING)
+    # Once one thread ends the process, this signal waits for each of the others.
+    pending = int(status.partition(b"\nSigPnd:")[2].partition(b"\n")[0].strip() or b"0", 16)
+    return fields[19], has_ended or bool(pending >> (signal.SIGKILL - 1) & 1)
+
+
+_EXITING = 4
+"""The flag ``PF_EXITING`` of the kernel: the process can run no more code, and has not closed its descriptors yet."""
+_managers: dict[Any, _Known] = {}
+"""Managers by their addresses."""
 
 
 def _died(manager: str, cause: Exception) -> ManagerDiedError:
@@ -122,7 +160,7 @@ class _Asking(_Upgraded):
 
     _is_own = False
     _is_behind = False  # an answer is underway that nobody waits for: a signal handler ended the call
-    _manager = ""  # until the manager has said who it is
+    _manager: _Known | None = None  # of those that are not known, a connection may end, and they live
     _address: tuple[Any, ...] = ()
 
     def send(self, obj: Any) -> None:
@@ -134,7 +172,8 @@ class _Asking(_Upgraded):
         try:
             super().send(obj)
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise self._died(error) from error
+            self._ended(error)
+            raise
 
     def recv(self) -> Any:
         """Receive a (picklable) object."""
@@ -148,7 +187,9 @@ class _Asking(_Upgraded):
                     self._go_on()
             return reply
         except (EOFError, ConnectionResetError) as error:
-            raise self._died(error) from error
+            self._is_behind = False
+            self._ended(error)
+            raise
 
     def _begin_again(self) -> None:
         """Go on over a new connection, as the manager is still busy with the call of the old one."""
@@ -159,8 +200,10 @@ class _Asking(_Upgraded):
         self._pipe, new._pipe = new._pipe, None
         self._is_behind = False
 
-    def _died(self, cause: Exception) -> ManagerDiedError:
-        return _died(self._manager or _name_of(self._address[0]), cause)
+    def _ended(self, cause: Exception) -> None:
+        """Raise an error that says so, if the manager's process has ended with this connection."""
+        if self._manager is not None and self._manager.is_gone():
+            raise _died(self._manager.text, cause) from cause
 
     def _go_on(self) -> None:
         if not known():
@@ -169,11 +212,11 @@ class _Asking(_Upgraded):
         if answer is None:
             return
         name, pid, places = answer
-        self._manager = _names[self._address[0]] = f"the manager {name} (process {pid})"
         family = home()
         place = places.get(family.inode)
         if place is None:
             return
+        self._manager = _managers[self._address[0]] = _Known(name, pid)
         ours, theirs = Pipe()
         with theirs:
             handles = [handle for end in theirs._interlock_handles() for handle in end or ()]
@@ -199,8 +242,16 @@ def _client(address: Any, family: str | None = None, authkey: bytes | None = Non
     try:
         client = _Asking.of(connection.Client(address, family, authkey))
     except _ENDED as error:
-        raise _died(_name_of(address), error) from error
+        manager = _managers.get(address)
+        if manager is None:
+            is_local = isinstance(address, (str, bytes))
+            if is_local and isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
+                raise _died(f"the manager at {address!r}", error) from error  # nobody listens there
+        elif manager.is_gone():
+            raise _died(manager.text, error) from error
+        raise
     client._address = (address, family, authkey)
+    client._manager = _managers.get(address)
     return client
 
 
@@ -217,10 +268,11 @@ class _Serializer(str):
         popen = context.get_spawning_popen()
         if popen is None:
             return getattr, (context.BaseContext, SERIALIZER, "pickle")
-        return _serializer, hand(_anchor()._interlock_handle(), popen)
+        return _serializer, (*hand(_anchor()._interlock_handle(), popen), {**_managers})
 
 
-def _serializer(*_place: Any) -> _Serializer:
+def _serializer(*given: Any) -> _Serializer:
+    _managers.update(given[-1])
     return _SERIALIZER
 
 
@@ -286,21 +338,21 @@ class BaseManager(_StandardManager):
                 self._address = None
                 _manager_ends.forget(address)
             raise
-        _names[self._address] = f"the manager {self._process.name} (process {self._process.pid})"
+        _managers[self._address] = _Known(self._process.name, self._process.pid)
 
     def connect(self) -> None:
         """Connect manager object to the server process."""
         try:
             super().connect()
         except ManagerDiedError as error:
-            if self._address in _names or error.__cause__ is None:
+            if self._address in _managers or error.__cause__ is None:
                 raise
             raise error.__cause__ from None  # nobody says that there has been a manager
 
     @staticmethod
     def _finalize_manager(process: Any, address: Any, *args: Any) -> None:
         _StandardManager._finalize_manager(process, address, *args)  # type: ignore[attr-defined]
-        _names.pop(address, None)
+        _managers.pop(address, None)
         _manager_ends.forget(address)
 
 

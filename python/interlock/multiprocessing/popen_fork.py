@@ -6,11 +6,12 @@ import io
 import multiprocessing.popen_fork as _std
 import os
 import sys
+from _thread import RLock, _count
 from multiprocessing import process as processes
 from multiprocessing import util
 
 from interlock._interlock import ChildProcess
-from interlock._lifecycle import begin_child, run_exit_handlers, when_gone
+from interlock._lifecycle import after_fork_in_child, begin_child, run_exit_handlers, when_gone
 from interlock._originals import originals, warning_as
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _life
@@ -24,6 +25,9 @@ __replaces__ = ("Popen",)
 
 _original: Any = originals(_std, "Popen")
 _kill = os.kill
+_reaping: Any = RLock()
+"""Held by the thread that asks the kernel how a process ended, until it has noted that: the kernel tells it once."""
+after_fork_in_child(_reaping._at_fork_reinit)
 
 
 class Watched(_original.Popen, Announcing):  # type: ignore[misc]
@@ -32,27 +36,56 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
     returncode: int | None = None  # no property, as calls are dear after a fork: `poll` announces the end
     _watched = False  # until `_life.watch`; for good without pidfds
     _child: ChildProcess | None = None
+    is_lost = False
+    """Whether the kernel has told the exit code to somebody who did not ask by this object, or to nobody."""
     _counts_memory = False
     _usage: Any = None
 
+    def __init__(self, process_obj: Any) -> None:
+        # Known before the program can wait for the process, which may end at once.
+        self._counts_memory = _life.is_worker(process_obj)
+        super().__init__(process_obj)
+
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         """Return the exit code, or None if the process still runs; without ``WNOHANG``, wait for it."""
-        if self.returncode is None:
-            try:
-                if self._counts_memory:
-                    pid, status, self._usage = os.wait4(self.pid, flag)
-                else:
-                    pid, status = os.waitpid(self.pid, flag)
-            except (
-                OSError
-            ):  # the program waits for children in a way of its own, and may have replaced `waitpid`
-                super().poll(flag)
-            else:
-                if pid == self.pid:
-                    self.returncode = os.waitstatus_to_exitcode(status)
-            if families and self.returncode is not None:
-                self._announce_end(self.returncode)
+        if self.returncode is not None:
+            return self.returncode
+        if not self._watched:
+            self._reap(flag)
+            return self.returncode
+        if flag != os.WNOHANG:
+            if not _count():  # no other thread may ask
+                self.is_lost = not self._reap(flag)
+                return self.returncode
+            _life.ended_within(self.sentinel, None)
+        # Nobody waits while it holds the lock. So who finds the process gone knows: no thread is about to note a code.
+        with _reaping:
+            code: int | None = self.returncode
+            self.is_lost = code is None and not self._reap(os.WNOHANG)
+        if flag != os.WNOHANG and self._is_still_there():
+            self._reap(flag)  # a debugger has it
         return self.returncode
+
+    def _is_still_there(self) -> bool:
+        return self.returncode is None and not self.is_lost
+
+    def _reap(self, flag: int) -> bool:
+        """Ask the kernel, and note the exit code. Returns False if it has told that somebody else."""
+        is_child, usage = True, None
+        try:
+            if self._counts_memory:
+                pid, status, usage = os.wait4(self.pid, flag)
+            else:
+                pid, status = os.waitpid(self.pid, flag)
+        except OSError:  # the program waits for children in a way of its own, and may have replaced `waitpid`
+            is_child = super().poll(flag) is not None
+        else:
+            if pid == self.pid:
+                self._usage = usage
+                self.returncode = os.waitstatus_to_exitcode(status)
+        if families and self.returncode is not None:
+            self._announce_end(self.returncode)
+        return is_child
 
     def count_memory(self) -> None:
         """Have `peak_memory` known at the end. That loads an extension module, and each later fork copies it."""

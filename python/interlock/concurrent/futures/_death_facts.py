@@ -19,7 +19,7 @@ from time import sleep
 from interlock._interlock import monotonic
 from interlock._lifecycle import after_fork_in_child
 from interlock._worker_process.last_words import LastWords
-from interlock.threading import Lock
+from interlock.threading import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _Worker:
     def __init__(self, process: Any, words: LastWords | None) -> None:
         self.popen, self.words = getattr(process, "_popen", None), words
         self.was_joined = False
-        self.waiting = Lock()
+        self.waiting = RLock()  # a signal handler may ask, too
         """Held by the thread that waits for the process: the kernel tells one thread alone how it ended."""
         count = getattr(self.popen, "count_memory", None)  # a program's own processes may have none
         if count is not None:
@@ -72,7 +72,8 @@ class _Worker:
                 code = self.popen and self.popen.wait(_LAST_MOMENT)
             finally:
                 self.waiting.release()
-        if code is None and self.was_joined and signal.getsignal(signal.SIGCHLD) != signal.SIG_IGN:
+        is_lost = getattr(self.popen, "is_lost", False) or signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
+        if code is None and self.was_joined and not is_lost:
             until = monotonic() + _NOTING
             while code is None and monotonic() < until:
                 sleep(0.001)  # sleep: until it has noted that
@@ -118,7 +119,7 @@ class _Counts:
         return True
 
 
-_lock = Lock()
+_lock = RLock()
 _workers: dict[int, _Worker] = {}
 _facts: OrderedDict[int, Facts] = OrderedDict()
 _counts = _Counts()

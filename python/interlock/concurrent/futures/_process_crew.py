@@ -259,4 +259,4 @@ class Manager(threading.Thread):
         if owner is not None:
             self._broke(owner)
         for process in [*self._crew.processes.values()]:
-            process.terminate()
+            end(process, "terminate")

@@ -22,6 +22,9 @@ The standard library has `is_shutdown` and `shutdown` from 3.13 on, `locked` fro
 OURS_ALONE["LifoQueue"] = OURS_ALONE["PriorityQueue"] = OURS_ALONE["Queue"]
 
 ARGUMENTS: dict[str, Any] = {"Barrier": (2,), "ThreadPoolExecutor": (1,)}
+NOTED = {"__slotnames__", "__annotate_func__", "__annotations_cache__"}
+"""What copyreg and questions for annotations leave in a class of Python: other tests may have asked one of ours."""
+
 MODULES = {
     "threading": ("Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "RLock", "Semaphore"),
     "queue": ("LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"),
@@ -32,8 +35,7 @@ CLASSES = [(module, name) for module, names in MODULES.items() for name in names
 
 def more(ours: Any, std: Any, name: str) -> set[str]:
     """Return the names that only the first has."""
-    # copyreg notes `__slotnames__` in each class that it has seen, if the class can be written to.
-    beyond = set(dir(ours)) - set(dir(std)) - OURS_ALONE.get(name, set()) - {"__slotnames__"}
+    beyond = set(dir(ours)) - set(dir(std)) - OURS_ALONE.get(name, set()) - NOTED
     return {one for one in beyond if not one.startswith("_interlock_")}
 
 

@@ -17,8 +17,8 @@ from multiprocessing.pool import mapstar  # type: ignore[attr-defined]
 from typing import Any
 
 import interlock
-from interlock import multiprocessing as processes
 import pytest
+from interlock import multiprocessing as processes
 from interlock._multiprocessing_pool.packing import dump_task
 from interlock._worker_process.transport import dump_call, dump_exception
 from interlock.concurrent.futures import ProcessPoolExecutor, _death_facts

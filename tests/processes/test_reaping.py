@@ -1,4 +1,4 @@
-"""Who waits for a worker is told how it ended, also if the program waits for it, or for any child, at that moment."""
+"""The pool is told how a worker ended, also if the program waits for it, or for any child, at that moment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def started(code: int) -> Any:
 
 
 @pytest.mark.parametrize("ask", [processes.active_children, BaseProcess.join])
-def test_who_asks_while_the_program_waits_is_told_the_same(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_asks_while_the_program_waits_is_told_the_same(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     wait4, may_note, was_told = os.wait4, threading.Event(), threading.Event()
 
     def wait_slowly(pid: int, flag: int) -> Any:

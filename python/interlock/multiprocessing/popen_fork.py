@@ -58,7 +58,7 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
                 self.is_lost = not self._reap(flag)
                 return self.returncode
             _life.ended_within(self.sentinel, None)
-        # Nobody waits while it holds the lock. So who finds the process gone knows: no thread is about to note a code.
+        # No thread waits while it holds the lock, so if the process is gone, no other thread is about to note its code.
         with _reaping:
             code: int | None = self.returncode
             self.is_lost = code is None and not self._reap(os.WNOHANG)

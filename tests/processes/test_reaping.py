@@ -33,7 +33,9 @@ def started(code: int) -> Any:
 
 
 @pytest.mark.parametrize("ask", [processes.active_children, BaseProcess.join])
-def test_a_thread_that_asks_while_the_program_waits_is_told_the_same(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_asks_while_the_program_waits_is_told_the_same(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wait4, may_note, was_told = os.wait4, threading.Event(), threading.Event()
 
     def wait_slowly(pid: int, flag: int) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from interlock._commands import running
 
 from tests.commands.conftest import counts, module_of
 
@@ -300,6 +301,21 @@ def test_ctrl_c_among_many(ours: Any) -> None:
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         ours.run_many([["sleep", "0.01"]] * 100_000, max_workers=4)
+    assert counts() == before
+
+
+@pytest.mark.parametrize("name", ["__init__", "begin", "told", "has_ended", "result"])
+def test_ctrl_c_at_any_step_among_many(ours: Any, name: str) -> None:
+    before, step, calls = counts(), getattr(running.Running, name), []
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        if len(calls) == 30:
+            raise KeyboardInterrupt
+        return step(*args, **kwargs)
+
+    with mock.patch.object(running.Running, name, interrupted), pytest.raises(KeyboardInterrupt):
+        ours.run_many([{"args": ["cat"], "input": b"x"}] * 1000, max_workers=4, capture_output=True)
     assert counts() == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess as _std
@@ -121,6 +122,7 @@ class _Many:
         self._total = total
         self._keeps = keeps
         self._engine = Exchange()
+        self._alive: dict[int, Any] = {}  # every process that has been started and not reaped
         self._running: dict[int, Running] = {}
         self._owners: dict[int, int] = {}  # which command a file of the exchange belongs to
         self._results: dict[int, ManyResult] = {}
@@ -202,7 +204,7 @@ class _Many:
             self._starters.ask(number, command, how)
             return
         try:
-            answer = start(command, how)
+            answer = self._alive[number] = start(command, how)
         except OSError as error:
             answer = error
         self._started(number, answer)
@@ -222,7 +224,8 @@ class _Many:
     def _get_starters(self, number: int, most: int) -> None:
         """Have threads for the start of processes, if there are enough commands to be worth it."""
         if self._starters is None and most > 1 and number >= _FEW:
-            self._starters = Starters(min(most, _processors()))
+            self._starters = Starters(self._alive)
+            self._starters.begin(min(most, _processors()))
             self._doorbell = self._engine.watch(self._starters.doorbell)
 
     def _hear(self) -> None:
@@ -265,7 +268,7 @@ class _Many:
             if is_late:
                 self._say(number, running.end(keeps=self._keeps))
             if running.process.returncode is not None and not running.places:
-                del self._running[number]
+                del self._running[number], self._alive[number]
                 self._ended(number, running.result(keeps=self._keeps, is_late=is_late))
 
     def _say(self, number: int, lines: list[tuple[str, Any]]) -> None:
@@ -291,17 +294,19 @@ class _Many:
     def _kill(self) -> None:
         """End the commands that run. They are no results."""
         if self._starters is not None:
-            self._engine.remove(self._doorbell)
-            starters, self._starters, self._doorbell = self._starters, None, -1
-            for number, answer in starters.end():
-                if not isinstance(answer, BaseException):
-                    self._running[number] = Running(answer, self._engine, None)
+            starters, self._starters = self._starters, None
+            starters.end()
         self._asked.clear()
-        for running in self._running.values():
-            running.process.kill()
-        for running in self._running.values():
-            running.end(keeps=False)
         self._running.clear()
+        for process in self._alive.values():
+            process.kill()
+        for process in self._alive.values():
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    with contextlib.suppress(OSError):  # of bytes that were not written
+                        stream.close()
+            process.wait()
+        self._alive.clear()
 
 
 _END = object()

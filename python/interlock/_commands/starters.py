@@ -25,17 +25,25 @@ def start(command: Any, how: dict[str, Any]) -> Any:
 
 
 class Starters:
-    """Some threads, which take requests and give answers. One answer is one byte in a pipe."""
+    """Some threads, which take requests and give answers. One answer is one byte in a pipe.
 
-    def __init__(self, count: int) -> None:
+    They note each process in `alive`, by the number of its command, once it is started: no signal handler (Ctrl-C)
+    runs in them, so none is forgotten.
+    """
+
+    def __init__(self, alive: dict[int, Any]) -> None:
+        self._alive = alive
+        self._is_over = False
         self._requests: SimpleQueue[Any] = SimpleQueue()
         self._answers: SimpleQueue[Any] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
         self.doorbell, self._bell = os.pipe()
-        self._threads = [
-            threading.Thread(target=self._serve, name=f"run_many-{number}", daemon=True)
-            for number in range(count)
-        ]
-        for thread in self._threads:
+
+    def begin(self, count: int) -> None:
+        """Start so many threads."""
+        for number in range(count):
+            thread = threading.Thread(target=self._serve, name=f"run_many-{number}", daemon=True)
+            self._threads.append(thread)
             thread.start()
 
     def ask(self, number: int, command: Any, how: dict[str, Any]) -> None:
@@ -49,24 +57,22 @@ class Starters:
         """
         return [self._answers.get() for _ in os.read(self.doorbell, 4096)]
 
-    def end(self) -> list[tuple[int, Any]]:
-        """End the threads, and return what has been started and nobody has asked for. Blocks until they have ended."""
+    def end(self) -> None:
+        """End the threads: they start nothing more. Blocks until they have ended."""
+        self._is_over = True
         for _ in self._threads:
             self._requests.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
         os.close(self._bell)
-        left = []
-        while data := os.read(self.doorbell, 4096):
-            left += [self._answers.get() for _ in data]
         os.close(self.doorbell)
-        return left
 
     def _serve(self) -> None:
-        while (request := self._requests.get()) is not None:
+        while (request := self._requests.get()) is not None and not self._is_over:
             number, command, how = request
             try:
-                answer = start(command, how)
+                answer = self._alive[number] = start(command, how)
             except BaseException as error:
                 answer = error
             del request, command, how

@@ -66,27 +66,41 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// Takes calls back that lie behind a long one while another worker is idle. Returns when to look again, if that is so soon,
-    /// in the clock's nanoseconds.
-    pub(super) fn rebalance(&self, state: &mut State<H>) -> Option<u64> {
-        let is_idle = |worker: &Worker<H>| worker.is_open() && worker.is_ready && worker.handed.is_empty();
-        if !state.has_backlog() || !state.present().any(is_idle) || self.core.waiting() > 0 {
-            return None;
+    /// Takes calls back that lie behind a long one while another worker is idle.
+    pub(super) fn rebalance(&self, state: &mut State<H>) {
+        if !self.is_uneven(state) {
+            return;
         }
         let now = monotonic_nanos();
-        let mut next = None;
         let State {
             workers, returned, ..
         } = state;
         for worker in workers.iter_mut().flatten().filter(|worker| worker.has_backlog()) {
-            let due = worker.since + PATIENCE;
-            if due <= now {
+            if worker.since + PATIENCE <= now {
                 returned.extend(worker.take_back());
-            } else {
-                next = Some(next.map_or(due, |next: u64| next.min(due)));
             }
         }
-        next
+    }
+
+    /// When the next calls will have lain behind a long one for too long, in the clock's nanoseconds. `None` if none will.
+    pub(super) fn next_rebalance(&self, state: &State<H>) -> Option<u64> {
+        if !self.is_uneven(state) {
+            return None;
+        }
+        let now = monotonic_nanos();
+        // Calls that are late by now could not be taken back: their worker has its queue's lock.
+        let due = |worker: &Worker<H>| match worker.since + PATIENCE {
+            late if late <= now => now + PATIENCE,
+            due => due,
+        };
+        let is_behind = |worker: &&Worker<H>| worker.has_backlog() && !worker.calls.is_empty();
+        state.present().filter(is_behind).map(due).min()
+    }
+
+    /// Whether a worker is idle while calls lie behind others.
+    pub(super) fn is_uneven(&self, state: &State<H>) -> bool {
+        let is_idle = |worker: &Worker<H>| worker.is_open() && worker.is_ready && worker.handed.is_empty();
+        state.has_backlog() && state.present().any(is_idle) && self.core.waiting() == 0
     }
 }
 

@@ -88,16 +88,17 @@ impl<H: Send> Inner<H> {
         self.change(own, |state, finished| {
             self.drain(state, finished);
             self.hand_out(state, finished);
-            self.rouse(state);
         });
     }
 
-    /// Changes the state under the lock, and then tells everybody, without it. The caller waits itself for the call `own`, if any.
+    /// Changes the state under the lock, wakes the supervisor if it is needed, and then tells everybody, without the lock. The caller waits
+    /// itself for the call `own`, if any.
     pub(super) fn change<R>(&self, own: u64, work: impl FnOnce(&mut State<H>, &mut Finished<H>) -> R) -> R {
         let mut finished = Finished::new();
         let result = {
             let mut state = self.state.lock();
             let result = work(&mut state, &mut finished);
+            self.rouse(&state);
             finished.turn = finished.has_news().then(|| state.next_turn());
             result
         };
@@ -140,14 +141,21 @@ impl<H: Send> Inner<H> {
     }
 
     /// Wakes the supervisor if it does not hear of what it is needed for. The lock is held.
+    ///
+    /// That a worker has become idle it hears only if it takes the answer itself.
     pub(super) fn rouse(&self, state: &State<H>) {
         let hears_too_little = |asleep: Sleep| asleep.rank() < state.wanted_sleep(self.core.waiting()).rank();
         if state
             .asleep
-            .is_some_and(|asleep| state.has_new_limit || hears_too_little(asleep))
+            .is_some_and(|asleep| state.has_new_limit || hears_too_little(asleep) || self.is_unheard(state))
         {
             self.supervisor.call();
         }
+    }
+
+    /// Whether calls lie behind others while a worker is idle, and the supervisor does not know.
+    fn is_unheard(&self, state: &State<H>) -> bool {
+        !state.will_rebalance && self.is_uneven(state)
     }
 
     /// The thread that takes answers waits for the call `number`; 0 if there is none.

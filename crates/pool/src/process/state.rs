@@ -45,6 +45,8 @@ pub(super) struct State<H> {
     pub(super) is_led: bool,
     /// How the supervisor sleeps, if it does.
     pub(super) asleep: Option<Sleep>,
+    /// Whether the supervisor has set a time to look at calls that lie behind others.
+    pub(super) will_rebalance: bool,
     /// Whether a call with a time limit has become the next one of a worker, and the supervisor has not heard of it yet.
     pub(super) has_new_limit: bool,
     /// How long calls run, about, in nanoseconds. 0: it is not known.
@@ -100,6 +102,7 @@ impl<H> State<H> {
             followers: 0,
             is_led: false,
             asleep: None,
+            will_rebalance: false,
             has_new_limit: false,
             average: 0,
             unready_deaths: 0,

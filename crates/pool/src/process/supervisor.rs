@@ -88,8 +88,10 @@ impl<H: Send + 'static> Inner<H> {
         self.bury_dead(state, finished);
         state.has_new_limit = false;
         let late = self.end_late(state);
-        let uneven = self.rebalance(state);
+        self.rebalance(state);
         self.hand_out(state, finished);
+        let uneven = self.next_rebalance(state);
+        state.will_rebalance = uneven.is_some();
         self.close_workers(state, finished);
         self.ask_for_workers(state, finished);
         if self.is_over(state) {

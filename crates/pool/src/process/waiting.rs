@@ -51,7 +51,6 @@ impl<H: Send> Inner<H> {
                 Part::Leads
             } else {
                 state.followers += 1;
-                self.rouse(state);
                 Part::Follows
             }
         })

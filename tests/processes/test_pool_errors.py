@@ -9,16 +9,14 @@ import pickle
 import signal
 import subprocess
 import sys
-import threading
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection, get_context
+from multiprocessing import get_context
 from multiprocessing.pool import mapstar  # type: ignore[attr-defined]
 from typing import Any
 
 import interlock
 import pytest
-from interlock import multiprocessing as processes
 from interlock._multiprocessing_pool.packing import dump_task
 from interlock._worker_process.transport import dump_call, dump_exception
 from interlock.concurrent.futures import ProcessPoolExecutor, _death_facts
@@ -196,11 +194,13 @@ def test_the_peak_memory_of_a_child_is_known() -> None:
         import multiprocessing
         from multiprocessing import connection
         from interlock.concurrent.futures._death_facts import bury, watch
+        from interlock.multiprocessing._life import shall_end_with_parent
         from tests.processes.test_pool_errors import use_memory
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
         size = before + (16 << 20)
         for method in ("fork", "spawn"):
             process = multiprocessing.get_context(method).Process(target=use_memory, args=(size,))
+            shall_end_with_parent(process)  # as workers do
             process.start()
             watch(process, None)
             connection.wait([process.sentinel])
@@ -280,33 +280,6 @@ def test_a_worker_whose_exit_code_another_thread_was_told_is_watched_no_longer(
     assert process.pid not in _death_facts._workers
     assert words.descriptor == -1
     assert bury(process.pid).exitcode == code
-
-
-def test_two_threads_that_ask_for_the_facts_get_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel tells one thread alone how a process ended: the other waits until that thread has noted it."""
-    wait4, may_note, was_told = os.wait4, threading.Event(), threading.Event()
-
-    def wait_slowly(pid: int, flag: int) -> Any:
-        told = wait4(pid, flag)
-        was_told.set()
-        assert may_note.wait(60)
-        return told
-
-    process = processes.get_context("fork").Process(target=end, args=(3,))
-    process.start()
-    watch(process, None)
-    connection.wait([process.sentinel])
-    monkeypatch.setattr(os, "wait4", wait_slowly)
-    with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(join_and_bury, process)
-        assert was_told.wait(60)
-        second = threads.submit(bury, process.pid or 0, 3)
-        with pytest.raises(TimeoutError):
-            second.result(0.2)
-        may_note.set()
-        assert first.result(60) is second.result(60)
-    assert first.result().exitcode == 3
-    assert first.result().peak_memory is not None
 
 
 def test_long_last_words_are_cut_at_their_beginning() -> None:

@@ -32,10 +32,9 @@ def started(code: int) -> Any:
     return process
 
 
-@pytest.mark.parametrize("ask", [processes.active_children, BaseProcess.join])
-def test_a_thread_that_asks_while_the_program_waits_is_told_the_same(
-    ask: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def overtaken(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that calls another one, and `bury` when the kernel has told the first one how a process ended."""
     wait4, may_note, was_told = os.wait4, threading.Event(), threading.Event()
 
     def wait_slowly(pid: int, flag: int) -> Any:
@@ -44,20 +43,36 @@ def test_a_thread_that_asks_while_the_program_waits_is_told_the_same(
         assert may_note.wait(60)
         return told
 
+    def run(process: Any, ask: Any, *args: Any) -> tuple[Any, Facts]:
+        watch(process, None)
+        connection.wait([process.sentinel])
+        monkeypatch.setattr(os, "wait4", wait_slowly)
+        with ThreadPoolExecutor(2) as threads:
+            first = threads.submit(ask, *args)
+            assert was_told.wait(60)
+            second = threads.submit(bury, process.pid, 3)
+            with pytest.raises(TimeoutError):
+                second.result(0.2)
+            may_note.set()
+            return first.result(60), second.result(60)
+
+    return run
+
+
+@pytest.mark.parametrize("ask", [processes.active_children, BaseProcess.join])
+def test_a_thread_that_asks_while_the_program_waits_is_told_the_same(ask: Any, overtaken: Any) -> None:
     process = started(3)
-    watch(process, None)
-    connection.wait([process.sentinel])
-    monkeypatch.setattr(os, "wait4", wait_slowly)
-    with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(ask, *([] if ask is processes.active_children else [process]))
-        assert was_told.wait(60)
-        second = threads.submit(bury, process.pid, 3)
-        with pytest.raises(TimeoutError):
-            second.result(0.2)
-        may_note.set()
-        first.result(60)
-        assert second.result(60).peak_memory is not None
+    _, facts = overtaken(process, ask, *([] if ask is processes.active_children else [process]))
+    assert facts.peak_memory is not None
     assert process.exitcode == 3
+
+
+def test_two_threads_that_ask_for_the_facts_get_the_same(overtaken: Any) -> None:
+    process = started(3)
+    first, second = overtaken(process, join_and_bury, process)
+    assert first is second
+    assert first.exitcode == 3
+    assert first.peak_memory is not None
 
 
 def test_memory_is_counted_before_the_program_can_wait() -> None:

@@ -52,7 +52,7 @@ _ENDED = EOFError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError
 
 
 class _Known:
-    """A manager whose process this one knows: it has started that, or both are of one family."""
+    """A manager whose process is known here: this process has started it, or both belong to one family."""
 
     _began: bytes | None = None
 
@@ -160,7 +160,7 @@ class _Asking(_Upgraded):
 
     _is_own = False
     _is_behind = False  # an answer is underway that nobody waits for: a signal handler ended the call
-    _manager: _Known | None = None  # of those that are not known, a connection may end, and they live
+    _manager: _Known | None = None  # None: its process is not known, and may live when the connection ends
     _address: tuple[Any, ...] = ()
 
     def send(self, obj: Any) -> None:
@@ -201,7 +201,7 @@ class _Asking(_Upgraded):
         self._is_behind = False
 
     def _ended(self, cause: Exception) -> None:
-        """Raise an error that says so, if the manager's process has ended with this connection."""
+        """Raise `ManagerDiedError` if the manager's process has ended, and not the connection alone."""
         if self._manager is not None and self._manager.is_gone():
             raise _died(self._manager.text, cause) from cause
 

@@ -38,7 +38,7 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
     _child: ChildProcess | None = None
     is_lost = False
     """Whether the kernel has told the exit code to somebody who did not ask by this object, or to nobody."""
-    _counts_memory = False
+    _counts_memory = False  # that loads an extension module, and each later fork copies it
     _usage: Any = None
 
     def __init__(self, process_obj: Any) -> None:
@@ -60,7 +60,7 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
             _life.ended_within(self.sentinel, None)
         # No thread waits while it holds the lock, so if the process is gone, no other thread is about to note its code.
         with _reaping:
-            code: int | None = self.returncode
+            code: int | None = self.returncode  # another thread may have noted it meanwhile
             self.is_lost = code is None and not self._reap(os.WNOHANG)
         if flag != os.WNOHANG and self._is_still_there():
             self._reap(flag)  # a debugger has it
@@ -86,10 +86,6 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
         if families and self.returncode is not None:
             self._announce_end(self.returncode)
         return is_child
-
-    def count_memory(self) -> None:
-        """Have `peak_memory` known at the end. That loads an extension module, and each later fork copies it."""
-        self._counts_memory = True
 
     @property
     def peak_memory(self) -> int | None:

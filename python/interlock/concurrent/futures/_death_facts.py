@@ -55,10 +55,7 @@ class _Worker:
         self.popen, self.words = getattr(process, "_popen", None), words
         self.was_joined = False
         self.waiting = RLock()  # a signal handler may ask, too
-        """Held by the thread that waits for the process: the kernel tells one thread alone how it ended."""
-        count = getattr(self.popen, "count_memory", None)  # a program's own processes may have none
-        if count is not None:
-            count()
+        """Held by the thread that waits for the process: without a pidfd, nothing else makes the other threads wait."""
 
     def ended(self) -> int | None:
         """Wait for the process, and return its exit code; None if it has still not ended, or nobody will know it.

@@ -23,8 +23,14 @@ LIMIT = 90.0
 
 Run = Callable[..., str]
 
-_QUIET = ("-W", "ignore:Module globals is missing a __spec__.loader")
-"""The standard library's own child of `spawn` has this warning on 3.15 when a traceback is printed there."""
+_QUIET = (
+    "-W",
+    "ignore:Module globals is missing a __spec__.loader",
+    "-W",
+    "ignore:This process (pid=:DeprecationWarning",
+)
+"""The standard library's own child of `spawn` has the first one on 3.15 when a traceback is printed there. The second
+one is about forks beside threads: it comes by chance, as the kernel may count a thread that was joined already."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from tests.processes.conftest import Run
-from tests.processes.test_pool import printed
 
 
 def test_a_derived_class_may_have_a_getattr_of_its_own(run: Run, method: str) -> None:
@@ -41,7 +40,7 @@ def test_a_derived_class_may_have_a_getattr_of_its_own(run: Run, method: str) ->
             with OwnExecutor(1, context) as executor:
                 print(list(executor.map(abs, [-1, -2])), executor.mine, absent(executor), executor._broken)
     """
-    assert printed(run, program, method).splitlines() == [
+    assert run(program, method).splitlines() == [
         "[1, 2] mine no absent here 0 True",
         "[1, 2] mine no absent here False",
     ]
@@ -65,7 +64,7 @@ def test_an_attribute_of_the_object_precedes_what_stands_in_for_it(run: Run) -> 
                 print(executor._pending_work_items)
             print(executor._call_queue, executor._broken)
     """
-    assert printed(run, program).splitlines() == [
+    assert run(program).splitlines() == [
         "[False, False, False, False]",
         "[False, False, False, False]",
         "True True 0",
@@ -136,7 +135,7 @@ def test_the_error_of_a_call_that_can_not_be_pickled_has_its_traceback_as_the_ca
                     cause = error.__cause__
                     print(cause is None or ("cannot pickle" in str(cause), type(cause).__name__))
     """
-    shown = printed(run, program, method)
+    shown = run(program, method)
     assert shown in (
         "TypeError\ncannot pickle '_thread.lock' object\n(True, '_RemoteTraceback')\n",
         "cannot pickle '_thread.lock' object\nTrue\n",
@@ -260,7 +259,7 @@ def test_a_pool_can_be_made_larger_and_smaller(run: Run, method: str) -> None:
                 pool._repopulate_pool()
                 print(len(pool._pool), len(set(pool.map(meet, range(3), 1))))
     """
-    assert printed(run, program, method) == "3 3\n3 3\n"
+    assert run(program, method) == "3 3\n3 3\n"
 
 
 def test_what_a_test_replaces_in_os_is_used(run: Run, method: str) -> None:
@@ -288,7 +287,7 @@ def test_what_a_test_replaces_in_os_is_used(run: Run, method: str) -> None:
             process.join()
             print(process.exitcode)
     """
-    assert printed(run, program, method) == "3 3\nTrue None\n-9\n"
+    assert run(program, method) == "3 3\nTrue None\n-9\n"
 
 
 def test_what_is_no_number_is_refused_in_the_words_of_the_standard_library(run: Run, method: str) -> None:

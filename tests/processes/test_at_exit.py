@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.processes.conftest import Run
-from tests.processes.test_pool import printed
 
 _WAITS = {
     "apply": "pool.apply(wait, (1,))",
@@ -41,7 +40,7 @@ def test_a_daemon_thread_hears_nothing_of_a_pool_that_ends_with_the_program(run:
             assert begun.wait(60)
             print("main ends", flush=True)
     """
-    assert printed(run, program, "fork") == "main ends\n"
+    assert run(program, "fork") == "main ends\n"
 
 
 def test_a_handler_for_the_exit_finds_pools_at_work_and_executors_shut_down(run: Run) -> None:
@@ -74,7 +73,7 @@ def test_a_handler_for_the_exit_finds_pools_at_work_and_executors_shut_down(run:
             atexit.register(last, pool, executor)
             print(pool.apply(abs, (-1,)), executor.submit(abs, -2).result())
     """
-    assert printed(run, program, "fork").splitlines() == [
+    assert run(program, "fork").splitlines() == [
         "1 2",
         "[1, 2]",
         "[3]",
@@ -111,4 +110,4 @@ def test_an_executor_that_has_ended_is_forgotten(run: Run) -> None:
             gc.collect()
             print([thread() for thread in threads], len(standard._threads_wakeups))
     """
-    assert printed(run, program, "fork") == "[None, None, None] 0\n"
+    assert run(program, "fork") == "[None, None, None] 0\n"

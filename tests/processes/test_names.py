@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.processes.conftest import Run
-from tests.processes.test_pool import printed
 
 _CLASSES = """
         import multiprocessing
@@ -43,7 +42,7 @@ def test_installed_classes_have_the_names_of_the_standard_ones(run: Run, method:
             for function in (multiprocessing.Value, multiprocessing.Array):
                 assert function.__func__.__module__.endswith("multiprocessing.context")
     """
-    assert printed(run, program, method) == "True True\n"
+    assert run(program, method) == "True True\n"
 
 
 def test_a_pickle_finds_a_class_by_its_name(run: Run, method: str) -> None:
@@ -64,7 +63,7 @@ def test_a_pickle_finds_a_class_by_its_name(run: Run, method: str) -> None:
             print(all(queue.get(timeout=60)), queue.get(timeout=60) == named(classes))
             process.join()
     """
-    assert printed(run, program, method) == "True True\n"
+    assert run(program, method) == "True True\n"
 
 
 def test_uninstalled_classes_have_their_own_names_again(run: Run) -> None:
@@ -147,7 +146,7 @@ def test_what_can_not_be_sent_back_has_the_error_of_the_standard_pool_without_a_
                         print(str(error)[:24], "so" in error.value, len(error.exc) > 5)
                         print(error.__cause__, error.__context__)
     """
-    assert printed(run, program, method).splitlines() == [
+    assert run(program, method).splitlines() == [
         "Error sending result: 'U True True",
         "None None",
         "Error sending result: '< False True",

@@ -5,13 +5,6 @@ from __future__ import annotations
 from tests.processes.conftest import Run
 
 
-def printed(run: Run, program: str, method: str = "fork") -> str:
-    """Run a program. Warnings of forks beside threads do not count."""
-    lines = run(program, method).splitlines(keepends=True)
-    own = "DeprecationWarning: This process", "def _launch("
-    return "".join(line for line in lines if not any(it in line for it in own))
-
-
 def test_each_method_gives_what_the_built_in_function_gives(run: Run, method: str) -> None:
     program = """
         import multiprocessing
@@ -40,7 +33,7 @@ def test_each_method_gives_what_the_built_in_function_gives(run: Run, method: st
         *[str(squares)] * 4,
         "[] [] []",
     ]
-    assert printed(run, program, method).splitlines() == expected
+    assert run(program, method).splitlines() == expected
 
 
 def test_large_arguments_and_results_arrive(run: Run, method: str) -> None:
@@ -56,7 +49,7 @@ def test_large_arguments_and_results_arrive(run: Run, method: str) -> None:
                 print(pool.apply(twice, (big,)) == big + big, pool.map(twice, [big] * 3, 1) == [big + big] * 3)
                 print(list(pool.imap(twice, [bytearray(big)])) == [bytearray(big + big)])
     """
-    assert printed(run, program, method) == "True True\nTrue\n"
+    assert run(program, method) == "True True\nTrue\n"
 
 
 def test_what_a_pool_shows(run: Run, method: str) -> None:
@@ -96,7 +89,7 @@ def test_what_a_pool_shows(run: Run, method: str) -> None:
             print(pool, len(standard.active_children()))
     """
     kind = {"fork": "Fork", "spawn": "Spawn", "forkserver": "ForkServer"}[method]
-    lines = printed(run, program, method).splitlines()
+    lines = run(program, method).splitlines()
     assert lines == [
         "<multiprocessing.pool.Pool state=RUN pool_size=3> RUN 3 5 True",
         "{'BaseProcess'} {True}" if lines[1].startswith("{'Base") else lines[1],
@@ -136,7 +129,7 @@ def test_arguments_are_checked(run: Run) -> None:
                         except ValueError as error:
                             print(error)
     """
-    assert printed(run, program).splitlines() == [
+    assert run(program).splitlines() == [
         *["ValueError: Number of processes must be at least 1"] * 2,
         *["ValueError: maxtasksperchild must be a positive int or None"] * 2,
         "TypeError: initializer must be a callable",
@@ -178,7 +171,7 @@ def test_callbacks_are_called_one_at_a_time_by_a_thread_of_the_pool_before_the_r
                 empty = pool.map_async(check, [], callback=note)
                 print(empty.get(60), empty.ready(), len(called))
     """
-    assert printed(run, program).splitlines() == [
+    assert run(program).splitlines() == [
         "49 True",
         "True",
         "ValueError(-2) False 52",
@@ -202,7 +195,7 @@ def test_a_callback_that_raises_is_reported_and_the_pool_goes_on(run: Run) -> No
             with multiprocessing.Pool(1) as pool:
                 print(pool.apply_async(abs, (-1,), callback=fail).get(60), pool.map(abs, [-2]), reported)
     """
-    assert printed(run, program) == "1 [2] ['RuntimeError(1)']\n"
+    assert run(program) == "1 [2] ['RuntimeError(1)']\n"
 
 
 def test_errors_of_tasks_have_the_traceback_of_the_worker(run: Run, method: str) -> None:
@@ -239,7 +232,7 @@ def test_errors_of_tasks_have_the_traceback_of_the_worker(run: Run, method: str)
                     print("stop", pool.map(stop, [1, 2]), pool.map(stop, [1, 2], 1), list(pool.imap(stop, [1, 2])))
                 print(pool.apply(abs, (-3,)))
     """
-    assert printed(run, program, method).splitlines() == [
+    assert run(program, method).splitlines() == [
         *["KeyError RemoteTraceback True"] * 3,
         "TakesTwo RemoteTraceback False",
         "stop [None] [None] []",  # as in the standard library
@@ -309,7 +302,7 @@ def test_iterables_that_raise(run: Run) -> None:
                     except TypeError as error:
                         print(error)
     """
-    assert printed(run, program).splitlines() == RAISED
+    assert run(program).splitlines() == RAISED
 
 
 def test_iterators_can_be_asked_with_a_timeout_and_by_several_threads(run: Run) -> None:
@@ -354,7 +347,7 @@ def test_iterators_can_be_asked_with_a_timeout_and_by_several_threads(run: Run) 
                     print(sorted(got) == list(range(3000)))
     """
     each = ["not yet", "not yet", "True True [] 2"]
-    assert printed(run, program).splitlines() == [
+    assert run(program).splitlines() == [
         *each,
         *each,
         "not yet False",
@@ -400,7 +393,7 @@ def test_large_items_are_not_taken_far_ahead_of_the_workers(run: Run) -> None:
                 except RuntimeError as error:
                     print(error)
     """
-    assert printed(run, program) == "True\n100000\nthe pool was terminated before it made this call\n"
+    assert run(program) == "True\n100000\nthe pool was terminated before it made this call\n"
 
 
 def test_tasks_that_a_program_puts_into_the_pool_by_itself(run: Run) -> None:
@@ -438,7 +431,7 @@ def test_tasks_that_a_program_puts_into_the_pool_by_itself(run: Run) -> None:
                 except TypeError as error:
                     print(type(error.__cause__).__name__)
     """
-    assert printed(run, program).splitlines() == [
+    assert run(program).splitlines() == [
         "[0, 1, 4, 9, 16, 25, 36, 49, 64, 81] 0",
         "8 9",
         "KeyError('end')",
@@ -475,4 +468,4 @@ def test_programs_that_change_the_inside_get_the_standard_code(run: Run) -> None
             except TypeError as error:
                 print("standard library" in str(error))
     """
-    assert printed(run, program).splitlines() == ["[1] 2 [3] 1", "SimpleQueue 2", "[1] {'seen'}", "True"]
+    assert run(program).splitlines() == ["[1] 2 [3] 1", "SimpleQueue 2", "[1] {'seen'}", "True"]

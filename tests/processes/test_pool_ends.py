@@ -13,7 +13,6 @@ import pytest
 
 from tests.processes.conftest import Run
 from tests.processes.programs import FORMS, METHODS
-from tests.processes.test_pool import printed
 
 
 def test_a_death_costs_the_task_that_ran_and_says_which(run: Run, method: str) -> None:
@@ -57,7 +56,7 @@ def test_a_death_costs_the_task_that_ran_and_says_which(run: Run, method: str) -
                 print(sorted(got), next(results, "end"))
                 print(pool.map(task, range(3)))
     """
-    assert printed(run, program, method).splitlines() == [
+    assert run(program, method).splitlines() == [
         "3 task(3) True",
         "5 task(5) True",
         "7 task(7) True",
@@ -100,7 +99,7 @@ def test_the_policies_retry_and_break(run: Run) -> None:
                         print(str(error).splitlines()[0])
     """
     broken = "The pool is broken: no worker can run this task."
-    assert printed(run, program).splitlines() == ["done [1]", "die(1) 1", "1", broken, broken]
+    assert run(program).splitlines() == ["done [1]", "die(1) 1", "1", broken, broken]
 
 
 def test_workers_that_die_while_they_are_idle_are_replaced(run: Run, method: str) -> None:
@@ -121,7 +120,7 @@ def test_workers_that_die_while_they_are_idle_are_replaced(run: Run, method: str
                     worker.join()
                 print(pool.apply(abs, (-1,)))
     """
-    assert printed(run, program, method) == "[4, 3, 2, 1]\n" * 3 + "1\n"
+    assert run(program, method) == "[4, 3, 2, 1]\n" * 3 + "1\n"
 
 
 def test_an_initializer_that_fails_or_dies_is_an_error(run: Run, method: str) -> None:
@@ -149,7 +148,7 @@ def test_an_initializer_that_fails_or_dies_is_an_error(run: Run, method: str) ->
                         except RuntimeError as error:
                             print(error)
     """
-    lines = printed(run, program, method).splitlines()
+    lines = run(program, method).splitlines()
     lines = [line for line in lines if line.startswith("The pool")]
     assert lines[:2] == ["The pool is broken: no worker can run this task. OSError('no database')"] * 2
     assert len(lines) == 6, lines
@@ -177,7 +176,7 @@ def test_maxtasksperchild(run: Run, method: str) -> None:
             pool.join()
             print(len({result.get(0) for result in results}))
     """
-    assert printed(run, program, method) == "True True\n6\n"
+    assert run(program, method) == "True True\n6\n"
 
 
 def test_close_lets_all_tasks_end_and_terminate_none(run: Run, method: str) -> None:
@@ -216,7 +215,7 @@ def test_close_lets_all_tasks_end_and_terminate_none(run: Run, method: str) -> N
             pool.join()
             print(result.ready(), len(pool._pool))
     """
-    assert printed(run, program, method).splitlines() == [
+    assert run(program, method).splitlines() == [
         "50 50",
         *["the pool was terminated before it made this call"] * 3,
         "[] TERMINATE []",
@@ -243,7 +242,7 @@ def test_a_pool_that_is_dropped_ends_and_warns(run: Run, method: str) -> None:
             print(result.get(60))
             gc.collect()
     """
-    text = printed(run, program, method)
+    text = run(program, method)
     assert "1\n{True} 1\n5\n" in text
     assert (
         text.count("ResourceWarning: unclosed running multiprocessing pool <multiprocessing.pool.Pool") == 2
@@ -261,7 +260,7 @@ def test_a_program_that_ends_with_a_running_pool_ends(run: Run, method: str) -> 
             pool.map_async(time.sleep, [1000] * 10)
             print(pool.apply(abs, (-1,)) if METHOD == "never" else "ends")
     """
-    assert printed(run, program, method).splitlines()[0] == "ends"
+    assert run(program, method).splitlines()[0] == "ends"
 
 
 def test_a_forked_child_is_told_that_the_pool_is_not_its_own(run: Run) -> None:
@@ -281,7 +280,7 @@ def test_a_forked_child_is_told_that_the_pool_is_not_its_own(run: Run) -> None:
                 child.join()
                 print(pool.apply(abs, (-1,)), child.exitcode)
     """
-    assert printed(run, program) == "the pool belongs to the process that forked this one\n1 0\n"
+    assert run(program) == "the pool belongs to the process that forked this one\n1 0\n"
 
 
 def test_thousands_of_pools_leave_nothing(run: Run) -> None:
@@ -302,7 +301,7 @@ def test_thousands_of_pools_leave_nothing(run: Run) -> None:
                     before = count()
             print(count() == before or (count(), before))
     """
-    assert printed(run, program) == "True\n"
+    assert run(program) == "True\n"
 
 
 _INTERRUPTED = """
@@ -348,7 +347,7 @@ def test_an_interrupt_ends_no_worker_that_still_starts(run: Run, method: str) ->
             with ProcessPoolExecutor(1, context) as executor:
                 print(executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result() - {signal.SIGINT})
     """
-    assert printed(run, program, method) == "[1]\n1\nset()\n"
+    assert run(program, method) == "[1]\n1\nset()\n"
 
 
 def test_a_worker_whose_end_takes_long_leaves_nothing(run: Run, method: str) -> None:
@@ -370,7 +369,7 @@ def test_a_worker_whose_end_takes_long_leaves_nothing(run: Run, method: str) -> 
                     assert pool.submit(abs, -1).result() == 1
             assert not _death_facts._workers, _death_facts._workers
     """
-    assert printed(run, program, method) == ""
+    assert run(program, method) == ""
 
 
 _IMPORTS = {

@@ -12,8 +12,6 @@ from textwrap import dedent
 import interlock.multiprocessing.pool
 import pytest
 
-from tests.processes.test_pool import printed
-
 Run = Callable[..., str]
 
 HEAD = """
@@ -93,7 +91,7 @@ def main():
 """
     words = "ran for longer than its timeout, and its worker was ended"
     names = str(["int"] * 3 + ["TaskTimeoutError", "int"])
-    assert printed(run, HEAD + program, method).splitlines() == [
+    assert run(HEAD + program, method).splitlines() == [
         f"stay(3) {words}",
         f"stay(n=3) {words}",
         f"stay(3) {words}",
@@ -139,7 +137,7 @@ def main():
         print(p.map(odd, [], return_exceptions=True))
 """
     each = "[0, 'ValueError(1)', 2, 'ValueError(3)']"
-    assert printed(run, HEAD + program, method).splitlines() == [
+    assert run(HEAD + program, method).splitlines() == [
         *[each] * 5,
         "['0', '1', '2', '3']",
         each,
@@ -173,7 +171,7 @@ def keep(it):
 def wait(n):
     gate.wait()
 """
-    assert printed(run, HEAD + program, method).splitlines() == ["late"] * 4 + ["[1]"]
+    assert run(HEAD + program, method).splitlines() == ["late"] * 4 + ["[1]"]
 
 
 def test_progress_is_told_until_all_are_done(run: Run) -> None:
@@ -190,7 +188,7 @@ def main():
         assert p.map(abs, [], progress=lambda *told: None) == []
         p.map(abs, range(3), progress="title")
 """
-    assert "title" in printed(run, HEAD + program)
+    assert "title" in run(HEAD + program)
 
 
 def test_tasks_are_counted(run: Run, method: str) -> None:
@@ -202,7 +200,7 @@ def main():
         print(stats.submitted, stats.running, stats.waiting, stats.done, stats.failed)
         print(all("PoolWorker" in name for name in stats.busy), len(stats.busy))
 """
-    assert printed(run, HEAD + program, method).splitlines() == ["6 0 0 6 3", "True 2"]
+    assert run(HEAD + program, method).splitlines() == ["6 0 0 6 3", "True 2"]
 
 
 def test_a_worker_above_its_memory_limit_is_replaced(run: Run, method: str) -> None:
@@ -215,7 +213,7 @@ def main():
         assert len({p.apply(pid, (0,)) for _ in range(3)}) == 3
     print("done")
 """
-    assert printed(run, HEAD + program, method) == "done\n"
+    assert run(HEAD + program, method) == "done\n"
 
 
 def test_records_and_lines_of_workers_come_to_the_parent(tmp_path: Path, method: str) -> None:
@@ -281,7 +279,7 @@ def main():
     refused(lambda: Own(1, relay=True))
 """
     single = "ValueError return_exceptions and task_timeout are for single tasks"
-    lines = printed(run, HEAD + program).splitlines()
+    lines = run(HEAD + program).splitlines()
     assert lines[:2] == [single] * 2
     assert [line.split()[0] for line in lines[2:]] == [
         "ValueError",

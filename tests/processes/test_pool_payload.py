@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.processes.test_pool import printed
-
 Run = Callable[..., str]
 
 HEAD = """
@@ -69,12 +67,12 @@ def main():
 
 
 def test_the_death_of_a_worker_names_the_place_of_the_call(run: Run, method: str) -> None:
-    assert printed(run, HEAD + EXECUTOR, method) == "done\n"
+    assert run(HEAD + EXECUTOR, method) == "done\n"
 
 
 def test_the_environment_may_want_that_of_all_pools(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERLOCK_SUBMIT_PLACE", "1")
-    assert printed(run, HEAD + EXECUTOR) == "done\n"
+    assert run(HEAD + EXECUTOR) == "done\n"
 
 
 def test_the_death_of_a_pools_worker_names_the_place_of_the_task(run: Run, method: str) -> None:
@@ -103,7 +101,7 @@ def main():
         error = pool.map(die, [1], return_exceptions=True)[0]
         print(error.submitted_at)
 """
-    assert printed(run, HEAD + program, method) == "1 [1, 2] [3]\nNone\n"
+    assert run(HEAD + program, method) == "1 [1, 2] [3]\nNone\n"
 
 
 def test_large_buffers_may_be_read_only(run: Run, method: str) -> None:
@@ -130,4 +128,4 @@ def main():
         pool.terminate()
     print("done")
 """
-    assert printed(run, HEAD + program, method) == "done\n"
+    assert run(HEAD + program, method) == "done\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from tests.processes.conftest import Run
-from tests.processes.test_pool import printed
 
 
 def test_pools_share_processes_that_stay(run: Run, method: str) -> None:
@@ -31,7 +30,7 @@ def test_pools_share_processes_that_stay(run: Run, method: str) -> None:
                 assert first[0] not in other.map(pid, range(4), 1) + own.map(pid, range(4))
             print(both.stats().done > 9, len(both._pool), "warm")
     """
-    assert printed(run, program, method) == "True 1 warm\n"
+    assert run(program, method) == "True 1 warm\n"
 
 
 def test_close_and_join_are_for_the_tasks_of_the_pool(run: Run, method: str) -> None:
@@ -77,7 +76,7 @@ def test_close_and_join_are_for_the_tasks_of_the_pool(run: Run, method: str) -> 
             again.join()
             assert len(again._interlock_crew._open) == 0
     """
-    assert printed(run, program, method).splitlines() == [
+    assert run(program, method).splitlines() == [
         "Pool is still running",
         *["Pool not running"] * 4,
     ]
@@ -119,7 +118,7 @@ def test_terminate_ends_the_tasks_of_the_pool_and_no_others(run: Run, method: st
             except Exception as error:
                 print(type(error).__name__, error)
     """
-    lines = printed(run, program, method).splitlines()
+    lines = run(program, method).splitlines()
     assert len(lines) == 6
     assert len(set(lines)) == 1
     assert "terminated" in lines[0]
@@ -179,7 +178,7 @@ def test_many_pools_close_and_terminate_beside_each_other(run: Run) -> None:
             pool.join()
             print(sorted(ends), *said)
     """
-    assert printed(run, program) == "[0, 1, 2, 3] cannot join current thread\n"
+    assert run(program) == "[0, 1, 2, 3] cannot join current thread\n"
 
 
 def test_initializers_deaths_and_settings(run: Run, method: str) -> None:
@@ -231,7 +230,7 @@ def test_initializers_deaths_and_settings(run: Run, method: str) -> None:
                     print(type(error).__name__)
             break_it(context)
     """
-    lines = printed(run, program, method).splitlines()
+    lines = run(program, method).splitlines()
     assert lines[:3] == ["WorkerDiedError"] * 3  # a pool whose initializer fails again and again breaks
 
 
@@ -256,7 +255,7 @@ def test_settings_that_a_warm_pool_can_not_have(run: Run) -> None:
             except TypeError as error:
                 print("warm" in str(error))
     """
-    assert printed(run, program).splitlines() == [
+    assert run(program).splitlines() == [
         "TypeError the settings of a warm pool, its initargs too, must be hashable: unhashable type: 'list'",
         "ValueError Number of processes must be at least 1",
         "True",
@@ -292,7 +291,7 @@ def test_a_fork_leaves_the_processes_to_the_parent(run: Run) -> None:
             assert pool.apply(pid) == first == Pool(1, warm=True).apply(pid)
     """
     ours = "the pool belongs to the process that forked this one"
-    assert printed(run, program, "fork").splitlines() == [ours, ours, "True"]
+    assert run(program, "fork").splitlines() == [ours, ours, "True"]
 
 
 def test_the_program_ends_with_tasks_that_run_and_leaves_no_process(run: Run, method: str) -> None:
@@ -315,7 +314,7 @@ def test_the_program_ends_with_tasks_that_run_and_leaves_no_process(run: Run, me
             del dropped
             print(*(process.pid for process in pool._pool))
     """
-    for pid in printed(run, program, method).split():
+    for pid in run(program, method).split():
         try:
             os.kill(int(pid), 0)
         except ProcessLookupError:
@@ -341,4 +340,4 @@ def test_a_pool_that_is_dropped_leaves_no_thread(run: Run) -> None:
                 time.sleep(0.01)
             print(threading.active_count() - before)
     """
-    assert printed(run, program, "fork") == "0\n"
+    assert run(program, "fork") == "0\n"

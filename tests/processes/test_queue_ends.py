@@ -32,6 +32,7 @@ def test_descriptors_and_threads_end_with_their_queues(run: Run) -> None:
 
         def main():
             use(0).close()
+            eventually(lambda: threading.active_count() == 1)  # a thread reads files when it first waits
             before = descriptors()
             for close in (True, False):
                 for number in range(20):

@@ -82,8 +82,9 @@ class Watcher:
     def _choose(self, ready: list[int]) -> list[tuple[SharedQueue, bool]] | None:
         """Tell the lines that are ready, and return what to wait for now, or None if no line has come for a second."""
         with self._lock:
+            lines = list(self._lines)  # a copy, as the collector may remove lines meanwhile
+            gone = [line for line in lines if line.is_gone()]
             told = [line for line in map(self._watched.__getitem__, ready) if line in self._lines]
-            gone = [line for line in self._lines if line.is_gone()]
             for line in (*told, *gone):
                 self._lines.pop(line, None)
             was_called, self._was_called = self._was_called, False

@@ -401,3 +401,32 @@ def test_a_stop_iteration_of_a_task_does_what_it_does_in_the_standard_library(ru
     error = ("generator raised StopIteration", "StopIteration")
     lines += [str([1, error]), str([error]), str([1, error])]
     assert run(program, method).splitlines() == lines
+
+
+def test_a_tracker_that_has_died_is_told_of_and_replaced(run: Run) -> None:
+    """By whatever the standard library registers with it, and by a start that hands it on."""
+    program = """
+        import multiprocessing
+        import os, signal, sys, warnings
+        from multiprocessing import resource_tracker
+
+        def main():
+            tracker = resource_tracker._resource_tracker
+            spawn, fork = multiprocessing.get_context("spawn"), multiprocessing.get_context("fork")
+            start = lambda: spawn.Process(target=abs, args=(1,)).start()
+            kinds = "Lock RLock Semaphore BoundedSemaphore Condition Event Queue JoinableQueue SimpleQueue".split()
+            makers = [getattr(spawn, kind) for kind in kinds] + [lambda: spawn.Barrier(1), start]
+            for make in (*makers, fork.Queue):
+                resource_tracker.ensure_running()
+                old = tracker._pid
+                make()
+                os.kill(old, signal.SIGKILL)
+                os.waitid(os.P_PID, old, os.WEXITED | os.WNOWAIT)
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    make()
+                told = [str(each.message) for each in caught if "resource_tracker" in str(each.message)]
+                print([message[:38] for message in told], tracker._pid != old)
+    """
+    replaced = "['resource_tracker: process died unexpec'] True"
+    assert run(program).splitlines() == [*[replaced] * 11, "[] False"]

@@ -39,6 +39,7 @@ __all__ = [
     "is_worker",
     "let_go",
     "life_pipe",
+    "look_after_tracker",
     "own",
     "send",
     "shall_end_with_parent",
@@ -152,7 +153,7 @@ def tracker() -> int:
     )
 
     known: Any = resource_tracker._resource_tracker
-    if known._fd is not None:
+    if known._fd is not None and _is_read(known._fd):
         descriptor: int = known._fd
         return descriptor
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -160,3 +161,19 @@ def tracker() -> int:
         return resource_tracker.getfd()  # type: ignore[return-value]
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # up to 3.13, a start unblocks SIGINT and SIGTERM
+
+
+def look_after_tracker() -> None:
+    """Warn of a resource tracker that has died, and start another one, where the program has started one."""
+    module: Any = sys.modules.get("multiprocessing.resource_tracker")
+    if module is not None:
+        descriptor = module._resource_tracker._fd
+        if descriptor is not None and not _is_read(descriptor):
+            module.ensure_running()
+
+
+def _is_read(pipe: int) -> bool:
+    """Whether a process has the read end of the pipe with this write end."""
+    poll = select.poll()
+    poll.register(pipe, 0)  # the kernel tells of a pipe without a reader in any case
+    return not poll.poll(0)

@@ -10,6 +10,7 @@ from multiprocessing import context, synchronize
 from interlock._interlock import SharedLock, own_methods
 from interlock._originals import originals
 from interlock.multiprocessing._family import give_up_at_end, hand, home
+from interlock.multiprocessing._life import look_after_tracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,10 +29,16 @@ _SEM_VALUE_MAX: int = _std.SEM_VALUE_MAX
 
 
 def made_in_fork_context(ctx: Any) -> bool:
-    """Whether an object of this context may go to forked processes only, as a standard one may."""
+    """Whether an object of this context may go to forked processes only, as a standard one may.
+
+    The standard library registers the others with the resource tracker, and so sees that this has died.
+    """
     if ctx is None:
         ctx = context._default_context.get_context()
-    return ctx.get_start_method() == "fork"  # type: ignore[no-any-return]
+    if ctx.get_start_method() == "fork":
+        return True
+    look_after_tracker()
+    return False
 
 
 def handed(shared: Any) -> tuple[Any, int]:

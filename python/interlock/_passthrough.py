@@ -78,7 +78,8 @@ def mirror(
     * reading, writing and deleting a name in ``own`` affects this module only;
     * reading, writing and deleting any other attribute acts on the standard module (helpers defined in
       the module stay visible to its own functions, and as attributes if ``std`` has no such name);
-    * ``__all__`` is the standard module's list, plus the public names of ``own`` that the standard module lacks;
+    * ``__all__`` is the standard module's list, plus the public names of ``own`` that the standard module lacks. Those
+      of ``later`` are not in it: CPython's tests look for what it lists in ``vars()``;
     * the functions and classes in ``own`` have no annotations, as the standard ones have none. Ours name types that
       only a checker loads, so `typing.get_type_hints()` would raise NameError;
     * ``dir()`` lists the standard module's names and ``own``; ``vars()`` has only what is here.
@@ -97,8 +98,6 @@ def mirror(
     module = sys.modules[name]
     names = frozenset(own)
     undefined = sorted(names - vars(module).keys())
-    later = later or {}
-    names |= later.keys()
     if undefined:
         raise NameError(f"{name} declares {', '.join(undefined)} as its own and does not define it")
     namespace = vars(module)
@@ -111,6 +110,8 @@ def mirror(
     public = [n for n in dir(std) if n[0] != "_"] if public is None else list(public)
     new = [n for n in names.difference(public) if n[0] != "_"]
     namespace["__all__"] = public + sorted(n for n in new if not hasattr(std, n))
+    later = later or {}
+    names |= later.keys()
     for attribute in own:
         _forget_annotations(namespace[attribute])
     namespace["__getattr__"] = _reader(name, std, names, later)

@@ -34,7 +34,6 @@ __all__ = [
     "STDOUT",
     "CalledProcessError",
     "CompletedProcess",
-    "ManyResult",
     "Popen",
     "SubprocessError",
     "TimeoutExpired",
@@ -44,7 +43,6 @@ __all__ = [
     "getoutput",
     "getstatusoutput",
     "run",
-    "run_many",
 ]
 __replaces__: tuple[str, ...]
 

@@ -120,6 +120,11 @@ impl Notes {
         child
     }
 
+    /// Whether this writer has used up its numbers.
+    fn is_through(&self, writer: usize) -> bool {
+        self.put[writer].load(Ordering::Relaxed) as usize + AT_ONCE >= NUMBERS
+    }
+
     fn has(&self, writer: usize, number: usize) -> bool {
         let place = writer * NUMBERS + number;
         self.got[place / 64].load(Ordering::Relaxed) >> (place % 64) & 1 == 1
@@ -129,7 +134,7 @@ impl Notes {
 fn writer(queue: &Queue, notes: &Notes, id: usize) -> Child {
     notes.start(|| {
         let mut number = 0;
-        while notes.stop.load(Ordering::Relaxed) == 0 && number + AT_ONCE < NUMBERS {
+        while notes.stop.load(Ordering::Relaxed) == 0 && !notes.is_through(id) {
             let count = if number % 3 == 0 { AT_ONCE } else { 1 };
             let messages: Vec<_> = (number..number + count)
                 .map(|number| message(id as u64, number as u64))
@@ -177,18 +182,21 @@ fn round(arena: &std::sync::Arc<Arena>, notes: &Notes, random: &mut Random) {
     let maxsize = [None, Some(1), Some(20)][random.below(3) as usize];
     let queue = Queue::new(arena, maxsize).unwrap();
     let mut ids = WRITERS;
+    let mut alive: Vec<_> = (0..WRITERS).collect();
     let mut may_be_lost = 0;
     let mut writers: Vec<_> = (0..WRITERS).map(|id| writer(&queue, notes, id)).collect();
     let batches = [1, 1, AT_ONCE];
     let mut readers: Vec<_> = batches.map(|most| reader(&queue, notes, most)).into();
     for _ in 0..KILLS {
         let next = notes.received.load(Ordering::Relaxed) + random.below(30);
+        // While this thread had no processor, the writers may have used up their numbers, and the readers got all.
         eventually("messages go on", || {
-            notes.received.load(Ordering::Relaxed) >= next
+            notes.received.load(Ordering::Relaxed) >= next || alive.iter().all(|&id| notes.is_through(id))
         });
         let victim = random.below((WRITERS + READERS) as u64) as usize;
         if victim < WRITERS {
             let dead = std::mem::replace(&mut writers[victim], writer(&queue, notes, ids));
+            alive[victim] = ids;
             ids += 1;
             dead.kill();
             assert_eq!(dead.status(), libc::SIGKILL);

@@ -68,7 +68,7 @@ REPLACED = tuple(_MODULES)
 
 _PARTS = {
     "threading": ("interlock._materialize", "interlock._lock_classes"),
-    "queue": ("interlock._queue_errors", "interlock._materialized_queue", "interlock._queue_classes"),
+    "queue": ("interlock._queue_errors", "interlock._materialized_queue_extras", "interlock._queue_classes"),
     "subprocess": (
         "interlock._commands.exchange",
         "interlock._commands.functions",
@@ -80,7 +80,7 @@ _PARTS = {
         "interlock._worker_died",
         "interlock._worker_process.transport",
         "interlock._worker_process.worker",
-        "interlock.concurrent.futures._process_results",
+        "interlock.concurrent.futures._process_errors",
         "interlock.concurrent.futures._process_crew",
         "interlock.concurrent.futures._process_pool",
     ),

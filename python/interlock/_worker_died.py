@@ -1,6 +1,6 @@
 """The errors of tasks in worker processes that have no result, and raised no exception either.
 
-`concurrent.futures._process_results` writes what they say.
+`concurrent.futures._process_errors` writes what they say.
 """
 
 from __future__ import annotations

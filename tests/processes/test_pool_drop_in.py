@@ -141,7 +141,7 @@ def test_threads_that_wait_for_the_same_dead_worker(run: Run, method: str) -> No
         "interlock._worker_died",
         "interlock._worker_process.transport",
         "interlock._worker_process.worker",
-        "interlock.concurrent.futures._process_results",
+        "interlock.concurrent.futures._process_errors",
         "interlock.concurrent.futures._process_crew",
         "interlock.concurrent.futures._process_pool",
     ],

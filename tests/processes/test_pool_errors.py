@@ -22,7 +22,7 @@ from interlock._worker_process.transport import dump_call, dump_exception
 from interlock.concurrent.futures import ProcessPoolExecutor, _death_facts
 from interlock.concurrent.futures._call_description import call_text, payload_text
 from interlock.concurrent.futures._death_facts import Facts, LastWords, bury, join_and_bury, watch
-from interlock.concurrent.futures._process_results import answer
+from interlock.concurrent.futures._process_errors import answer
 
 STANDARD = "A process in the process pool was terminated abruptly while the future was running or pending."
 

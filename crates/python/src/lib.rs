@@ -38,7 +38,7 @@ mod scheduler;
 mod semaphore;
 mod standard_class;
 mod subprocess;
-mod workers;
+mod worker_turn;
 
 use pyo3::prelude::*;
 

@@ -9,16 +9,16 @@ use interlock_wait::{
 };
 
 use crate::error::NotHeld;
-use crate::fairness::OwnerLock;
 use crate::host::Reset;
 use crate::lock::Lock;
+use crate::owner_lock::OwnerLock;
 use crate::rlock::RLock;
 
 mod sealed {
     use interlock_wait::{RawLock, ResourceKind};
 
     use crate::error::NotHeld;
-    use crate::fairness::OwnerLock;
+    use crate::owner_lock::OwnerLock;
 
     pub trait Sealed {
         /// What excludes the users of the lock's state from each other.

@@ -18,13 +18,13 @@ mod barrier;
 mod condition;
 mod error;
 mod event;
-mod fairness;
 mod futures;
 mod guard;
 pub mod host;
 mod lock;
 mod mutex;
 mod mutex_condition;
+mod owner_lock;
 mod rlock;
 mod semaphore;
 

@@ -9,9 +9,9 @@ use interlock_wait::{
 };
 
 use crate::error::{NotHeld, WaitError};
-use crate::fairness::OwnerLock;
 use crate::guard::{Guard, Guarded, Release, forms};
 use crate::host::Reset;
+use crate::owner_lock::OwnerLock;
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///

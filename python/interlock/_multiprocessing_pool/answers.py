@@ -8,8 +8,8 @@ from multiprocessing.pool import RemoteTraceback  # type: ignore[attr-defined]
 from interlock._multiprocessing_pool.unpacking import unpacked
 from interlock._worker_process.transport import load_exception
 from interlock.concurrent.futures._call_description import parts_text
-from interlock.concurrent.futures._process_results import Death, broken, worker_died
-from interlock.concurrent.futures._process_results import answer as error_of
+from interlock.concurrent.futures._process_errors import Death, broken, worker_died
+from interlock.concurrent.futures._process_errors import answer as error_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

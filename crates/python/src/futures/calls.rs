@@ -14,7 +14,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
-use super::worker::{Shared, Worker};
+use super::executor_worker::{Shared, Worker};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::initialized::Initialized;

@@ -15,11 +15,11 @@ use pyo3::types::{PyBool, PyDict, PySet, PyString, PyTuple, PyType};
 
 use super::backlog::Backlog;
 use super::calls::WaitingCalls;
+use super::executor_worker::Shared;
 use super::future::{Future, future_class, new_future};
 use super::living;
 use super::map::Results;
 use super::task::Task;
-use super::worker::Shared;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
 use crate::errors::{self, Failure};

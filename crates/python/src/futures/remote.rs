@@ -17,7 +17,7 @@ use crate::multiprocessing::{Incoming, MessageView, exit_code, plain_call};
 use crate::raw::intern;
 use crate::{blocking, errors};
 
-static ANSWER: Imported = Imported::new("interlock.concurrent.futures._process_results", "answer");
+static ANSWER: Imported = Imported::new("interlock.concurrent.futures._process_errors", "answer");
 
 /// The call of a future that has not been settled.
 #[inline]

@@ -9,7 +9,7 @@ use super::items::Items;
 use crate::fastcall::call_one;
 
 /// The turn of a worker, whose calls may be longer than those of an executor.
-pub(super) type Turn = crate::workers::Turn<32>;
+pub(super) type Turn = crate::worker_turn::Turn<32>;
 
 /// A function; whether an item is its argument or the tuple of its arguments; and the Python callable that calls it for
 /// all items of a chunk, if there is one.

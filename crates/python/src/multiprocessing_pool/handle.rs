@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::state::Delivery;
 use crate::engine::{PoolCore, Raw, Running};
 use crate::raw::Attached;
-use crate::workers::wait_for_task;
+use crate::worker_turn::wait_for_task;
 
 /// The user of a handle.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -16,8 +16,8 @@ from interlock._worker_process.payload import (
 from interlock._worker_process.transport import dump_call, dump_result
 from interlock.concurrent.futures._base import Future
 from interlock.concurrent.futures._process_crew import Crew, Manager, end, interrupt, is_interrupt
-from interlock.concurrent.futures._process_results import answer as error_of
-from interlock.concurrent.futures._process_results import failed, not_pickled
+from interlock.concurrent.futures._process_errors import answer as error_of
+from interlock.concurrent.futures._process_errors import failed, not_pickled
 from interlock.concurrent.futures._process_settings import (
     checked_context,
     checked_initializer,

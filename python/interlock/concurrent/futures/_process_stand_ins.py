@@ -38,7 +38,7 @@ def _why_broken(executor: ProcessPoolExecutor) -> str | Literal[False]:
     death = executor._interlock_pool.broken()  # type: ignore[union-attr]
     if death is None:
         return False
-    from interlock.concurrent.futures._process_results import broken_message
+    from interlock.concurrent.futures._process_errors import broken_message
 
     return broken_message(death)
 

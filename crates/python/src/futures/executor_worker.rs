@@ -13,7 +13,7 @@ use super::future::Future;
 use super::task::Task;
 use crate::engine::{PoolCore, Raw, Running, StateLock};
 use crate::raw::Attached;
-use crate::workers::{Turn, wait_for_task};
+use crate::worker_turn::{Turn, wait_for_task};
 
 /// The state that an executor, its workers and its futures share.
 ///

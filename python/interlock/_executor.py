@@ -66,7 +66,7 @@ class ThreadExecutor(ThreadPoolExecutor):
 
 
 class _Warm:
-    """What an executor that stays has: shutdown() waits for the calls only."""
+    """An executor that stays: its shutdown() only waits for the calls."""
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Block until all calls that have been submitted are done, if `wait`. The executor stays."""

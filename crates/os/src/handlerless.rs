@@ -1,7 +1,8 @@
-//! A process that shares this one's memory, and has none of its signal handlers.
+//! Starts a process that shares this one's memory but has none of its signal handlers.
 //!
-//! The kernel takes the handlers out with one flag, which the C library's `clone` has no room for. To look at 64 signals one by one
-//! takes longer than all else that is done before the program is executed.
+//! One flag of `clone3` makes the kernel reset all handlers. The C library's `clone` has no room for that flag.
+//! Resetting 64 signals one by one would take longer than everything else that the child does before it executes the
+//! program.
 //!
 //! See <https://man7.org/linux/man-pages/man2/clone.2.html>, `clone3` and CLONE_CLEAR_SIGHAND.
 
@@ -16,7 +17,7 @@ use std::io;
 /// What a new process does.
 pub(crate) type Function = extern "C" fn(*mut c_void) -> c_int;
 
-/// What the kernel is told: `struct clone_args`, as it was at first.
+/// The argument of `clone3`: the first version of `struct clone_args`.
 #[repr(C, align(8))]
 struct Arguments {
     flags: u64,
@@ -29,13 +30,13 @@ struct Arguments {
     tls: u64,
 }
 
-/// The signal that tells of a process's end is in these bits of the flags, for the C library's `clone`.
+/// In the flags of the C library's `clone`, these bits hold the signal that tells of the process's end.
 const SIGNAL: c_int = 0xff;
 
 const CLEAR_SIGHAND: u64 = 1 << 32;
 
-/// Begins a process as `libc::clone` does. Returns its id, or the kernel's error. `None` if the process has to be begun otherwise: by
-/// an old kernel, in a sandbox, on other machines.
+/// Starts a process as `libc::clone` does. Returns its id, or the kernel's error. `None` means that the caller has to
+/// start it in another way: the kernel is old, a sandbox refuses the call, or the machine is no x86-64.
 ///
 /// # Safety
 /// As for `share` in `sharing.rs`. The flags contain CLONE_VM and CLONE_VFORK. `stack` is the lowest address of a stack and its
@@ -65,7 +66,7 @@ pub(crate) unsafe fn begin(
     }
 }
 
-/// Calls the kernel, and in the new process the function, with whose result that ends.
+/// Calls `clone3`. The new process calls `function`, and exits with its result as status.
 #[cfg(target_arch = "x86_64")]
 unsafe fn call(arguments: &Arguments, function: Function, argument: *mut c_void) -> isize {
     let answer;

@@ -387,8 +387,8 @@ impl<S: Store> State<S> {
         self.call_putters(count)
     }
 
-    /// Lets `take` take items out, and notifies as many putters, even if `take` panics. `None`: it added items, which would be
-    /// no tasks.
+    /// Lets `take` take items out, and notifies as many putters, even if `take` panics. Returns `None` in place of the
+    /// wake-ups if `take` added items instead: these would not be counted as tasks.
     pub(crate) fn take_out<R>(
         &mut self,
         take: impl FnOnce(&mut S) -> R,

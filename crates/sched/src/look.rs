@@ -1,4 +1,4 @@
-//! What comes after a round.
+//! Decides what the scheduler does after a round of turns.
 
 use std::io;
 use std::sync::Arc;
@@ -17,23 +17,24 @@ use crate::watched::Keeper;
 const LONG_ROUND: usize = 64;
 const LOOK_EVERY: Duration = Duration::from_micros(100);
 
-/// What comes after a round.
+/// What the scheduler does after a round.
 #[derive(Debug)]
 pub enum Prospect {
     /// Another round.
     Round,
     /// There is no task any more.
     Done,
-    /// Nothing until a descriptor is ready, somebody calls, or the time comes: [`Poll::wait`].
+    /// Sleep in [`Poll::wait`] until a descriptor is ready, another thread calls, or the deadline has passed.
     Sleep(Arc<Poll>, Deadline),
-    /// As `Sleep`, but if no other thread calls, nobody ever will: every task waits for another one, or for such a call.
+    /// As `Sleep`, but only a call from another thread can end it: every task waits for another task, or for such a
+    /// call.
     SleepForOthers(Arc<Poll>),
-    /// Nothing ever: every task waits for another one.
+    /// No task can ever go on: every task waits for another one.
     Stuck,
 }
 
 impl<P, K: Keeper> Turns<P, K> {
-    /// Looks, between two rounds, which waits are over, and says what comes. Never blocks.
+    /// Between two rounds, finds the waits that are over, and returns what to do next. Never blocks.
     ///
     /// # Errors
     /// There are no descriptors left for the scheduler's own.
@@ -63,8 +64,8 @@ impl<P, K: Keeper> Turns<P, K> {
         self.go_to_sleep()
     }
 
-    /// Shows `each` some of the waits for descriptors, with the payloads: about `most`, those that follow the ones shown last.
-    /// Whether the last one was among them.
+    /// Calls `each` for about `most` of the waits for descriptors, with their payloads. It begins after the waits that
+    /// the last call has shown. Returns whether it came to the last wait.
     pub fn show_waits(&mut self, most: usize, mut each: impl FnMut(Call, i32, &P)) -> bool {
         let slots = &self.slots;
         self.watched.show(most, |descriptor, call| {
@@ -74,8 +75,9 @@ impl<P, K: Keeper> Turns<P, K> {
         })
     }
 
-    /// Whether the kernel still watches the file that tasks wait for under this number. If not, the file was closed, and the number may be
-    /// another one's: the host ends these waits with [`closed`](Self::closed). Never blocks.
+    /// Whether the kernel still watches the file that tasks wait for under this number. If not, the file was closed,
+    /// and another file may have the number by now. The host then ends these waits with [`closed`](Self::closed). Never
+    /// blocks.
     pub fn is_watched(&mut self, descriptor: i32) -> bool {
         match &self.poll {
             Some(poll) if poll.is_of_this_process() => self.watched.is_watched(&poll.poller, descriptor),
@@ -83,12 +85,12 @@ impl<P, K: Keeper> Turns<P, K> {
         }
     }
 
-    /// The descriptor of a wait is closed.
+    /// Ends a wait whose descriptor was closed.
     pub fn closed(&mut self, call: Call) {
         self.go_on(call, Reason::Closed);
     }
 
-    /// Whether anything but a turn can end a wait, so that a round is followed by a look.
+    /// Whether anything but a turn can end a wait. If so, the scheduler looks after each round.
     #[inline]
     pub(crate) fn has_to_look(&self) -> bool {
         self.mailbox.has_mail() || !self.timers.is_empty() || self.watched.waits() > 0
@@ -116,7 +118,7 @@ impl<P, K: Keeper> Turns<P, K> {
         !self.ring.is_empty() && now().saturating_sub(self.last_look) >= LOOK_EVERY
     }
 
-    /// Has the tasks go on whose descriptors are ready.
+    /// Ends the waits whose descriptors are ready.
     fn look_at_descriptors(&mut self) -> io::Result<()> {
         if self.watched.waits() == 0 {
             return Ok(());
@@ -140,7 +142,7 @@ impl<P, K: Keeper> Turns<P, K> {
             for call in ended.drain(..) {
                 self.go_on(call, Reason::Ready);
             }
-            // What is found again is found first in the next round.
+            // The next look finds the rest.
             if !more || !self.ring.is_empty() {
                 break;
             }
@@ -174,7 +176,7 @@ impl<P, K: Keeper> Turns<P, K> {
         Ok(Prospect::Sleep(poll, deadline))
     }
 
-    /// The thread has slept, or changed its mind.
+    /// Called when the thread has slept, or does not sleep after all.
     pub fn wake_up(&mut self) {
         self.mailbox.wake_up();
     }

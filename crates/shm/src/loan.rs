@@ -18,7 +18,8 @@ use crate::step;
 
 /// The bytes of a message that a program uses as its own memory, until this is dropped.
 ///
-/// What it writes there is seen by nobody else. The child of a fork has all of it, as of the parent's other memory.
+/// No other process sees what the program writes there. The child of a fork has a copy, as of the parent's other
+/// memory.
 pub struct Loan {
     arena: Arc<Arena>,
     object: Option<Object>,
@@ -37,7 +38,7 @@ impl Loan {
         if !arena.may_lend(block) {
             return Err(taken);
         }
-        // A fork in between would give the child a part in a block of which it knows nothing.
+        // A fork between these steps would leave the child with a handle of a block that its list of loans lacks.
         fork_guarded(|| {
             let Ok(object) = arena.make(|_: &LoanCell| {}) else {
                 return Err(taken);
@@ -77,7 +78,8 @@ impl Drop for Loan {
         fork_guarded(|| {
             let Block { offset, length } = self.block;
             let is_private = self.arena.loans.lock().remove(offset);
-            // This process must see the block as the others do before it may use it again. Otherwise it keeps it.
+            // Before this process may use the block again, it has to map it as shared again. If that fails, it keeps
+            // the block until it ends.
             if is_private && self.arena.memory().make_shared(offset, length).is_err() {
                 mem::forget(self.object.take());
             }
@@ -103,9 +105,9 @@ impl Arena {
         loans.has_room_for(block.length, top, self.memory().capacity())
     }
 
-    /// This process is about to fork: what it writes to lent blocks from now on is not seen by the child, nor the other way round.
+    /// Called before a fork: from now on, parent and child do not see what the other one writes to lent blocks.
     pub(crate) fn make_loans_private(&self) {
-        // If there is no room for the mapping, the two see each other's changes.
+        // If the kernel refuses the mapping, parent and child see each other's changes.
         (self.loans.lock()).make_private(|offset, length| self.memory().make_private(offset, length).is_ok());
     }
 }

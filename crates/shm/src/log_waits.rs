@@ -16,7 +16,7 @@ impl<'a> LogView<'a> {
         self.len() < most || self.is_shut()
     }
 
-    /// Waits until there is a message, or nothing is put any more. Sets `slept` if the thread may have slept.
+    /// Waits until there is a message, or the log is shut. Sets `slept` if the thread may have slept.
     pub(crate) fn wait_for_message(
         &self,
         slept: &mut bool,
@@ -27,7 +27,8 @@ impl<'a> LogView<'a> {
         waited.map_err(Error::Ended)
     }
 
-    /// As [`wait_for_message`](Self::wait_for_message), until `owner` is dead at the latest. May end for nothing.
+    /// As [`wait_for_message`](Self::wait_for_message), but returns at the latest when `owner` is dead. May return
+    /// spuriously.
     pub(crate) fn wait_for_message_from(
         &self,
         owner: Name,
@@ -40,7 +41,8 @@ impl<'a> LogView<'a> {
         waited.map_err(Error::Ended)
     }
 
-    /// As [`wait_for_message`](Self::wait_for_message), until `watch` is called after the call with the number `seen` at the latest.
+    /// As [`wait_for_message`](Self::wait_for_message), but also returns when `watch` has been called since it had
+    /// counted `seen` calls.
     pub(crate) fn wait_for_message_or(
         &self,
         watch: &Watch,
@@ -54,7 +56,7 @@ impl<'a> LogView<'a> {
         waited.map_err(Error::Ended)
     }
 
-    /// Waits until there are less than `most` messages, or nothing can be put any more. Sets `slept` if the thread may have slept.
+    /// Waits until there are fewer than `most` messages, or the log is shut. Sets `slept` if the thread may have slept.
     pub(crate) fn wait_for_room(
         &self,
         most: u32,
@@ -66,7 +68,7 @@ impl<'a> LogView<'a> {
         waited.map_err(Error::Ended)
     }
 
-    /// A getter that has slept is done: the next one gets what is left.
+    /// Called by a getter that is done. If it has slept, it wakes the next getter for the messages that are left.
     #[inline]
     pub(crate) fn after_get(&self, slept: bool) {
         if slept {
@@ -74,7 +76,7 @@ impl<'a> LogView<'a> {
         }
     }
 
-    /// A putter that has slept is done: the next one has the room that is left.
+    /// Called by a putter that is done. If it has slept, it wakes the next putter for the room that is left.
     #[inline]
     pub(crate) fn after_put(&self, most: u32, slept: bool) {
         if slept {

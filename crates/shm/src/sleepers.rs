@@ -15,8 +15,8 @@ const ONE_WAKE_UP: u32 = 2;
 
 impl Sleepers {
     /// Waits until `is_ready`, which looks by sequentially consistent loads, or until `owner` is dead. `slept` becomes true if the
-    /// thread has announced itself, and so owes a call of [`pass_on`](Self::pass_on). The caller looks again: with an owner, this
-    /// may return for nothing.
+    /// thread has announced itself, and so owes a call of [`pass_on`](Self::pass_on). The caller has to check again:
+    /// with an owner, this may return spuriously.
     ///
     /// # Errors
     /// `context` ended the wait.

@@ -204,7 +204,8 @@ impl<R: RawLock> Condition<R> {
         }
     }
 
-    /// Takes the lock back, as it was, in a context that insists. A waiter that was notified has its turn in the lock's line.
+    /// Takes the lock back, as many times as the thread had acquired it. Nothing ends this wait: `context` insists. A
+    /// waiter that was notified stands in the lock's line already, and keeps its place.
     fn take_back<L: Exclusive>(
         &self,
         lock: &L,

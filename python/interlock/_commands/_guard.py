@@ -135,7 +135,7 @@ def end(mark: str, pid: int, start: int) -> None:
         members, is_sure = look(name, pid, start, dead)
         killed = []
         has_ended = False
-        # A parent comes before its children: it shall not see them end, and do something about it.
+        # A parent is killed before its children, so that it can't see them end and react to it.
         for member in members:
             try:
                 descriptor = kill(member)
@@ -146,7 +146,7 @@ def end(mark: str, pid: int, start: int) -> None:
             else:  # it may have left a child
                 has_ended = True
         if not killed and not has_ended and (is_sure or members):
-            return  # nobody is left whom a signal reaches
+            return  # no process is left that a signal reaches
         unsure = 0 if killed or has_ended else unsure + 1
         _see_them_end(killed)
 

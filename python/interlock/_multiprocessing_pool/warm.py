@@ -1,4 +1,4 @@
-"""Processes that stay, and the shares that pools with `warm` have in them."""
+"""Processes that stay, and the shares of pools made with `warm=True` in them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FEW = 8
 
 
 class Share:
-    """What a pool has in place of a crew of its own: its tasks run in processes that others use, too."""
+    """Stands in for a crew of the pool's own: its tasks run in processes that other pools use, too."""
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
@@ -39,11 +39,11 @@ class Share:
 
     @property
     def is_terminated(self) -> bool:
-        """Whether no task has a result any more."""
+        """Whether the pool was terminated, so that its tasks get no more results."""
         return self._has_terminated or self._crew.is_terminated
 
     def track(self, job: Any, called: Any, feed: Any = None) -> None:
-        """Remember a job of this pool until all its calls have ended, and what says that its callback was called."""
+        """Remember a job of this pool until all its calls have ended and the event `called`, if any, is set."""
         with self._lock:
             if len(self._open) >= self._most:
                 self._open = [each for each in self._open if not _is_over(*each)]
@@ -51,7 +51,7 @@ class Share:
             self._open.append((job, called, feed))
 
     def start_missing(self, processes: int | None = None) -> None:
-        """Start the workers that are missing, of as many as all pools of these settings have."""
+        """Start the workers that are missing. All pools of the same settings use the same workers."""
         self._crew.start_missing()
 
     def close(self) -> None:

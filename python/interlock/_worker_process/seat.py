@@ -1,4 +1,4 @@
-"""A worker's seat in a pool of processes, and how the worker comes to it. A worker that is no fork imports this."""
+"""A worker's seat in a pool of processes, and how the worker gets it. A worker that is not forked imports this."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Seat"]
 
 
 class Seat:
-    """A worker's seat, for the process that takes it: forked children inherit it, others are handed it."""
+    """A worker's seat in a pool. A forked worker inherits it; any other worker gets it pickled when it is started."""
 
     place = 0
-    """The place in the family of the process that was given it."""
+    """The place in the family of the process that this seat was pickled for."""
 
     def __init__(self, seat: ProcessSeat) -> None:
         self._seat = seat
 
     def serve(self) -> Any:
-        """Return the worker's side of it."""
+        """Return the object through which the worker takes calls and sends answers."""
         return self._seat.serve()
 
     @property
@@ -36,7 +36,7 @@ class Seat:
 
     @property
     def index(self) -> int:
-        """Which of the pool's workers this is: the one that takes a dead one's place has the same."""
+        """The worker's number among the pool's workers. The worker that replaces a dead one has the same number."""
         return self._seat.index
 
     def __reduce__(self) -> tuple[Any, ...]:

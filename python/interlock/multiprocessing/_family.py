@@ -73,7 +73,7 @@ _gives_up: list[bool] = []
 
 
 def give_up_at_end() -> None:
-    """Have no permit count as lost that this process has taken of a semaphore when it ends in the ordinary way."""
+    """When this process ends in the ordinary way, do not count the permits that it has taken as lost."""
     if not _gives_up:
         _gives_up.append(True)
         at_end_in_order(families, _end_in_order)

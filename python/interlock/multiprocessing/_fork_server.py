@@ -6,15 +6,15 @@ been forked for the request.
 
 * *Channel*: a pair of sockets. One end, with all clients, takes requests; the spare reads the other. No name leads to
   it, so no other user can reach it. Its end (all clients are gone) ends the server and the spare.
-* *Control*: a pair of sockets. The spare tells the server that it has become somebody's child, and gives it a copy of
-  the *link*.
+* *Control*: a pair of sockets. The spare tells the server that it has become the child of a client, and sends it a copy
+  of the *link*.
 * *Link*: a pair of sockets between a child and its parent. The child sends its pid and pidfd, at the end its exit
   code. The server sends the exit code of a child that could not. Its end tells the child that the parent is gone.
 
-A request says what to prepare in the child (paths, arguments, keys), and has the process object, and whether the child
-starts with SIGINT blocked, which the server and the spare ignore. What to prepare is mostly
-the same each time, so the server does it in itself, as for the last child, and a child again if its request says
-something else.
+A request says what to prepare in the child (paths, arguments, keys), and whether the child starts with SIGINT blocked.
+It also holds the process object. (The server and the spare ignore SIGINT.) The preparation is mostly the same for all
+children, so the server prepares itself as for the last child. A child prepares itself again only if its request
+asks for something else.
 
 A spare that dies is not replaced before the next request, so that no loop of forks can follow.
 """

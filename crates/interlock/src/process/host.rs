@@ -117,7 +117,8 @@ impl Host {
                 self.start_one();
             }
         }
-        // A thread that ends a call at this moment finds that nobody attends to it: what it left is dropped, which wakes it.
+        // From here on no duty is served. If a call ends now, the pool drops what an awaiting task has left with it,
+        // and that wakes the task.
         self.engine.end_duties();
     }
 
@@ -180,7 +181,7 @@ impl Host {
 }
 
 impl Drop for Host {
-    /// No process is left: as a rule there is none any more.
+    /// Kills the workers that are left, and waits for them. As a rule none is left.
     fn drop(&mut self) {
         for child in self.children.values_mut() {
             child.kill();

@@ -1,4 +1,4 @@
-//! Answers come in, and calls go out. All of it under the pool's lock.
+//! Takes the workers' answers, and hands calls to workers. The caller holds the pool's lock.
 
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ use crate::outcome::Phase;
 
 /// How many answers are taken at a time.
 const BATCH: usize = 64;
-/// A call that runs for longer than this has none wait behind it while a worker is idle, in nanoseconds.
+/// In nanoseconds: once a call has run for longer than this, the calls behind it go to other workers as soon as one is
+/// idle.
 const PATIENCE: u64 = 1_000_000;
 
 impl<H: Send> Inner<H> {
@@ -51,7 +52,7 @@ impl<H: Send> Inner<H> {
                 break;
             };
             if call.outcome.phase() != Phase::Pending {
-                // It was cancelled. Its watches are told.
+                // It was cancelled: `begin` tells its watches.
                 let _ = call.outcome.begin();
                 finished.drop_one(call);
                 continue;
@@ -66,7 +67,7 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// Takes calls back that lie behind a long one while another worker is idle.
+    /// If a worker is idle, takes back the calls that wait behind another worker's long call.
     pub(super) fn rebalance(&self, state: &mut State<H>) {
         if !self.is_uneven(state) {
             return;

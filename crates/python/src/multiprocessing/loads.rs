@@ -1,8 +1,8 @@
-//! Objects of pickles, and of the large buffers beside them.
+//! Makes objects from pickles, and from the large buffers that travel beside them.
 //!
-//! A message with buffers begins with its kind, the number of the buffers (4 bytes, at 4) and the length of the pickle (8 bytes, at
-//! 8). Then come, for each buffer, its length times 4, and what the receiver makes of it (8 bytes); the pickle; the buffers, each at a
-//! multiple of 64.
+//! A message with buffers begins with its kind, the number of the buffers (4 bytes, at 4) and the length of the pickle
+//! (8 bytes, at 8). Then come, for each buffer, 8 bytes: its length times 4, plus the [`Kind`] of object that the
+//! receiver makes of it. Then come the pickle and the buffers, each buffer at a multiple of 64.
 
 use std::iter;
 use std::ops::Range;
@@ -26,7 +26,7 @@ pub(super) const WITH_BUFFERS: u8 = b'v';
 pub(super) const ALIGNMENT: usize = 64;
 /// The bytes before the lengths of the buffers.
 const HEAD: usize = 16;
-/// A pickle of so many bytes is lent, even if nothing beside it is.
+/// A pickle of at least this many bytes is lent, even if none of the buffers beside it is.
 const LONG: usize = 64 << 10;
 
 /// What the receiver makes of a buffer.
@@ -69,8 +69,8 @@ pub(super) fn loads<'py>(py: Python<'py>, pickle: Bound<'py, PyAny>) -> PyResult
     LOADS.get(py)?.call1((pickle,))
 }
 
-/// The object of a message that has buffers. They are views of shared memory which is this process's, and stays its as long as they
-/// live; copies, if it has many of them; or objects with bytes of their own.
+/// The object of a message that has buffers. A buffer becomes a view of shared memory, which this process keeps as long
+/// as the view lives; a copy, if too much memory is lent already; or an object with bytes of its own.
 #[cold]
 pub(super) fn load_with_buffers(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
     let word = |at: usize| {
@@ -116,7 +116,7 @@ pub(super) fn load_with_buffers(py: Python<'_>, taken: Taken) -> PyResult<Bound<
 
 /// A buffer that has arrived.
 enum Arrived<'py> {
-    /// It lies there, and can be lent.
+    /// It stays in the message, and can be lent.
     Memory(Range<usize>, Access),
     Object(Bound<'py, PyAny>),
 }

@@ -77,10 +77,11 @@ class Crew:
             end(process, how)
 
     def begin(self, is_forked: bool) -> None:
-        """Start all processes before the first call comes, if they are forked: a fork should find few threads.
+        """If the processes are forked, start them all before the first call: a fork should find few threads.
 
-        If they are not, raises RuntimeError in a child that is importing the main module: nothing has begun then that
-        would start them later. Forked ones may be started there, as in the standard library.
+        If they are not forked, raise RuntimeError in a child that is still importing the main module: that has to
+        happen before the thread exists that would start them later. Forked processes may be started there, as in the
+        standard library.
         """
         if is_forked:
             self.start_missing()
@@ -95,9 +96,9 @@ class Crew:
             take_seats(self.pool, self.pool.missing_workers(), self._start_all)
 
     def start_for(self, future: Future[Any]) -> None:
-        """Do the same for a call that was just submitted. If that raises, the call will not run.
+        """Start the missing processes for a call that was just submitted. If this raises, the call will not run.
 
-        Does not raise an `Exception` if a worker has the call already.
+        An `Exception` is not raised if a worker already has the call.
         """
         try:
             self.start_missing()
@@ -135,9 +136,9 @@ class Crew:
 
 
 def interrupt(managers: list[Manager]) -> None:
-    """End pools: cancel what waits, and kill the workers that do not end at once what they run.
+    """End pools: cancel the calls that wait, and kill the workers that still run a call a second later.
 
-    Ctrl-C in a terminal reaches them, too; but a function written in C may go on.
+    Ctrl-C in a terminal reaches the workers, too; but a function written in C may go on.
     """
     for manager in managers:
         manager.give_up()
@@ -145,7 +146,7 @@ def interrupt(managers: list[Manager]) -> None:
     try:
         for manager in managers:
             manager.finished.wait(max(0.0, until - monotonic()))
-    finally:  # a second Ctrl-C leaves them no time
+    finally:  # after a second Ctrl-C the workers are killed at once
         for manager in managers:
             manager.kill()
 
@@ -170,7 +171,7 @@ def is_interrupt(error: BaseException | None) -> bool:
 
 
 class Waker:
-    """Wakes a manager, and does not keep it: the standard library forgets a thread only when nobody has it."""
+    """Wakes a manager through a weak reference: the standard library forgets a thread when no reference is left."""
 
     def __init__(self, manager: Manager) -> None:
         self._manager = weakref.ref(manager)
@@ -182,7 +183,7 @@ class Waker:
 
 
 class Manager(threading.Thread):
-    """The thread that does for a pool what needs the interpreter: starts and buries workers, and calls callbacks.
+    """The thread that does a pool's work in Python: it starts workers, buries them, and calls callbacks.
 
     It does not keep the pool's owner alive. When that is gone, the pool is shut down.
     """

@@ -82,12 +82,13 @@ impl Sleepers {
     }
 
     pub(crate) fn announce(&self) -> u32 {
-        // SeqCst: before the look at what the thread waits for. Pairs with the load in `wake`, which comes after the change of that.
+        // SeqCst: the thread announces itself before it checks its condition. Pairs with the load in `wake`, which
+        // comes after the change of the condition.
         self.0.fetch_or(SOME, Ordering::SeqCst) | SOME
     }
 
-    /// The caller has slept, and now has what it waited for, or does not want it any more: its wake-up cleared the flag for all who
-    /// sleep.
+    /// Called by a thread that has slept and is done waiting. Its wake-up has cleared the flag for all threads that
+    /// sleep, so this sets it again, and wakes one of them if `is_ready`.
     #[cold]
     pub(crate) fn pass_on(&self, is_ready: impl Fn() -> bool) {
         self.announce();
@@ -106,7 +107,7 @@ impl Sleepers {
         }
     }
 
-    /// Wakes all threads, after a change that is none of a word: they see it, or this sees them.
+    /// Wakes all threads, after a change that is not made in a word. A thread either sees the change, or is seen here.
     pub(crate) fn tell(&self) {
         // SeqCst: pairs with `announce`: a thread that announces itself later sees what the caller did before; one that did so
         // before is seen here.

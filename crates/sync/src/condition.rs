@@ -167,8 +167,8 @@ impl<R: RawLock> Condition<R> {
     /// The caller does not hold the lock; nothing has changed.
     ///
     /// # Panics
-    /// Threads wait that have released another lock. If the host or the observer panics, the caller has the lock when the panic
-    /// comes out of this call, however long it takes to get it.
+    /// Other threads wait that have released another lock. If the host or the observer panics, the caller has the lock
+    /// when the panic comes out of this call, however long it takes to get it.
     #[doc(hidden)]
     pub fn wait_with<L: Exclusive>(&self, lock: &L, context: &mut WaitContext<'_>) -> Result<Wake, NotHeld> {
         // Check before another thread can notify this one: a notification may hand the lock to it.

@@ -22,8 +22,8 @@ use crate::error::{NotHeld, WaitError};
 /// The least time between two hand-overs.
 const BETWEEN_HANDOVERS: Duration = Duration::from_micros(500);
 
-/// The lock of threads that run at once is idle during at most one part in so many of the time because hand-overs wait for the
-/// heir to run; but the next hand-over is never further away than [`LONGEST`].
+/// Where threads run at once, a lock that was handed over is idle until its heir runs. Hand-overs are put off so that
+/// this takes at most one part in `SHARE` of the time, but never by more than [`LONGEST`].
 const SHARE: u32 = 16;
 const LONGEST: Duration = Duration::from_millis(100);
 
@@ -39,11 +39,12 @@ struct MaybeLine(Option<Box<Line>>);
 
 /// The threads that wait for a lock, and what decides whether a release hands it over to one of them.
 ///
-/// While there are waiters, somebody is going to notify the first: the owner when it releases the lock, because its word is
-/// marked as due, or the waiter that `tries`.
+/// While there are waiters, one thread is going to notify the first of them: the owner when it releases the lock,
+/// because its word is marked as due, or the waiter that `tries`.
 struct Line {
     waiters: WaitQueue,
-    /// The generation of the process in which a waiter was notified that has not come yet to take the lock, or to line up again.
+    /// Set while a notified waiter has not come yet to take the lock, or to line up again: the generation of the
+    /// process in which it was notified.
     tries: Option<u32>,
     /// The earliest time of the next hand-over.
     next_handover: Deadline,
@@ -70,7 +71,7 @@ impl Default for Line {
 }
 
 impl Line {
-    /// Whether a waiter is on its way that was notified, so that nobody need notify another.
+    /// Whether a notified waiter is on its way, so that no other need be notified.
     fn is_tried(&self) -> bool {
         self.tries == Some(fork::generation())
     }
@@ -236,8 +237,8 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// Takes the lock if it is free, and returns whether it was. Else sees that somebody is going to notify the first in line,
-    /// where the caller lines up in the same step.
+    /// Takes the lock if it is free, and returns whether it was. Otherwise makes sure that the first in line will be
+    /// notified: by a waiter that is on its way, or by the owner. The caller lines up in the same step.
     fn take_unless_held(&self, line: &mut Line, me: ThreadIdent) -> bool {
         loop {
             if self.try_take(me) {
@@ -301,7 +302,7 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// Takes a waiter out of the line whose thread is not going to take the lock, and passes on what it was given.
+    /// Takes a waiter out of the line that gives up, and passes on the lock or the notification that it got.
     pub(crate) fn leave(&self, waiter: &Arc<Waiter>) {
         // An interrupted wait never lines up again.
         let _ = self.settle(ThreadIdent::current(), Wake::Interrupted, &mut waiter.clone());
@@ -351,7 +352,7 @@ impl<R: RawLock> OwnerLock<R> {
         result
     }
 
-    /// Sees that somebody notifies the first in line: a waiter that is on its way, the owner, or else the caller.
+    /// Makes sure that the first in line is notified: by a waiter that is on its way, the owner, or else the caller.
     fn provide(&self, line: &mut Line) -> Wakeups {
         if line.waiters.is_empty() || line.is_tried() {
             return Wakeups::default();
@@ -384,7 +385,7 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// As [`OwnerLock::pass_on`], of a word that is marked as due, which nobody else changes meanwhile.
+    /// As [`OwnerLock::pass_on`], for a word that is marked as due, which no other thread changes meanwhile.
     fn pass_on_due(&self, line: &mut Line, seen: Owner) -> Wakeups {
         let may_inherit = line.newcomers == 0;
         line.newcomers = line.newcomers.saturating_sub(1);

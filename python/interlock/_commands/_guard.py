@@ -25,7 +25,7 @@ _BETWEEN_FORK_AND_EXEC = 0.2
 """Seconds that a child has to come to its exec when the program has died."""
 
 _MOST_UNSURE = 20
-"""How many looks in a row may be too slow to say that nobody is left."""
+"""How many looks in a row may be too slow to say that no process is left."""
 
 
 class Process:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Share", "shared"]
 
 _FEW = 8
-"""How many jobs are kept before the first look for those that have ended."""
+"""How many jobs a share keeps before it first forgets those that have ended."""
 
 
 class Share:

@@ -1,8 +1,8 @@
-"""The family of processes that share objects: who they are, and how an object comes to a process that is being started.
+"""The family of processes that share objects: its members, and how a process that is being started gets an object.
 
-The child of a fork has all objects of its parent from its first instruction on. Any other child gets its objects when
-they are pickled for it: the first one makes the parent keep a place for the child in the family, the state of each has
-the place and the object's number, and the child takes its place when it unpickles the first.
+A forked child has all objects of its parent from its first instruction on. For any other child, objects are pickled.
+When the first one is pickled, the parent reserves a place in the family for the child. The state of each object
+contains that place and the object's number. The child takes its place when it unpickles the first object.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ pub(super) struct Host {
     failed: u32,
     /// No worker is started before this.
     pause: Deadline,
-    /// Set when all is over.
+    /// Set when the host has ended.
     over: Arc<Event>,
 }
 

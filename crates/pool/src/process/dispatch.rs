@@ -83,13 +83,13 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// When the next calls will have lain behind a long one for too long, in the clock's nanoseconds. `None` if none will.
+    /// When to call `rebalance` next, in the clock's nanoseconds. `None` if no call waits behind another one.
     pub(super) fn next_rebalance(&self, state: &State<H>) -> Option<u64> {
         if !self.is_uneven(state) {
             return None;
         }
         let now = monotonic_nanos();
-        // Calls that are late by now could not be taken back: their worker has its queue's lock.
+        // Calls that are late already could not be taken back, as their worker held its queue's lock: look again later.
         let due = |worker: &Worker<H>| match worker.since + PATIENCE {
             late if late <= now => now + PATIENCE,
             due => due,

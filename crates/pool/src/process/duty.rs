@@ -1,4 +1,4 @@
-//! What a pool of processes needs its host for.
+//! The duties of a pool's host.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use super::call::Call;
 pub enum Duty<H> {
     /// The call has ended, and the host left something with it.
     Attend(Arc<Call<H>>),
-    /// There may be room for a call, or there will be none: what the host left with [`ProcessPool::wait_for_room`](super::ProcessPool::wait_for_room).
+    /// There may be room for a call, or there will never be. Holds what the host gave to
+    /// [`wait_for_room`](super::ProcessPool::wait_for_room).
     Room(H),
     /// Another worker is wanted.
     Start,
@@ -28,7 +29,7 @@ pub enum Duty<H> {
 }
 
 impl<H> Duty<H> {
-    /// Nobody will do this: what the host has left with the call is dropped.
+    /// Called if the host will not do this duty: drops what the host has left with the call.
     pub(super) fn drop_host(self) {
         if let Duty::Attend(call) = self {
             drop(call.take_host());

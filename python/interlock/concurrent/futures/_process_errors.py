@@ -1,7 +1,7 @@
-"""What the future of a call in a worker process gives: its result, or the error that it raises.
+"""The errors of calls in worker processes: exceptions of the calls, deaths of workers, broken pools, time limits.
 
-The thread that asks for a result unpickles it, or makes the error, here. The manager thread of the pool does that
-for futures with callbacks.
+The thread that asks for a result makes the error, from what the engine knows. For futures with callbacks, the manager
+thread of the pool does.
 """
 
 from __future__ import annotations

@@ -27,17 +27,17 @@ _count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count
 
 
 class ThreadExecutor(ThreadPoolExecutor):
-    """A `ThreadPoolExecutor` that has the methods of an executor with processes, too."""
+    """A `ThreadPoolExecutor` that also has the methods of an executor with processes."""
 
     def at(
         self, *, priority: int = 0, timeout: float | None = None, retries: int | None = None
     ) -> LimitedSubmitter:
         """Return a submitter of calls with conditions.
 
-        `priority`: calls with a smaller number begin first; the default is 0. `timeout` (seconds): a call that runs
-        for longer fails with TaskTimeoutError, and is asked to stop: see `interlock.current_task()`. Its thread runs
-        on, as nothing can end a thread. (That of `ThreadPoolExecutor.at()` begins when the call is submitted.)
-        `retries` is for calls that are lost with a process, so it means nothing here.
+        `priority`: calls with a smaller number begin first; the default is 0. `timeout` (seconds): a call that runs for
+        longer fails with TaskTimeoutError, and is asked to stop: see `interlock.current_task()`. Its thread runs on, as
+        nothing can end a thread. (The time limit of `ThreadPoolExecutor.at()` begins when the call is submitted.)
+        `retries` is for calls that are lost with a process, so it has no effect here.
         """
         timeout = None if timeout is None else checked_timeout(timeout)
         return LimitedSubmitter(self, checked_priority(priority), timeout, ())  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ class _WarmProcesses(_Warm, ProcessPoolExecutor):
         return bool(self._shutdown_thread or self._broken)
 
     def _interlock_end_workers(self, how: str) -> None:
-        """End the processes, and this executor: the next one that is asked for is new."""
+        """End the processes and this executor: the next `interlock.Executor()` with its settings makes a new one."""
         self._interlock_pool.abandon()  # type: ignore[attr-defined]
         self._interlock_shut_down(wait=False, cancel_futures=True)  # type: ignore[attr-defined]
         self._interlock_crew.end_all(how)  # type: ignore[attr-defined]
@@ -120,14 +120,14 @@ def Executor(
 ) -> ThreadExecutor | ProcessPoolExecutor:
     """Make an executor that runs calls in threads or in processes, with the same methods.
 
-    `kind` "auto": threads where they compute at the same time, on a free-threaded build, and processes otherwise.
-    `max_workers` None: as many as processors. `mp_context` and what follows it are for processes, see
+    `kind` "auto": threads on a free-threaded build, where they compute at the same time, and processes otherwise.
+    `max_workers` None: as many as processors. `mp_context` and the parameters after it are for processes, see
     `ProcessPoolExecutor`: "auto" ignores them when it chooses threads, "threads" raises TypeError.
 
-    `warm`: the executor is shared by all parts of the program that ask for one with the same settings. It stays until
-    the program exits, so its workers need not be started again; `shutdown()` and `with` only wait for the calls.
-    Settings of a warm executor must be hashable; 1 and True are not the same ones. Ctrl-C in a `with` block of it ends
-    its processes: the next caller that asks for it gets a new one.
+    `warm`: all parts of the program that ask for a warm executor with the same settings share one. It stays until the
+    program exits, so its workers need not be started again; `shutdown()` and `with` only wait for the calls. The
+    settings of a warm executor must be hashable; 1 and True count as different settings. Ctrl-C in a `with` block of a
+    warm executor ends its processes: the next caller that asks for it gets a new one.
     """
     of_processes = {
         "mp_context": mp_context,
@@ -171,7 +171,7 @@ _warm: dict[Any, Any] = {}
 
 
 def _warm_one(kind: Any, settings: dict[str, Any]) -> Any:
-    """Return the executor that stays for these settings, which is made if there is none that works."""
+    """Return the executor that stays for these settings. Makes one if none works."""
     key = kind, distinct(tuple(settings.items()))
     with _lock:
         executor = _warm.get(key)

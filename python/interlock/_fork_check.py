@@ -1,7 +1,7 @@
-"""Warns when a process forks while another thread holds a lock: in the child it stays locked, and nobody releases it.
+"""Warns when a process forks while another thread holds a lock, which no thread can release in the child.
 
-No lock is registered anywhere. At a fork, if there is more than one thread, we look at the frames of the others: at the
-variables and attributes that their code names, as in ``with self._lock:``. The engine knows the owner of each lock.
+No lock is registered anywhere. At a fork, if there is more than one thread, we inspect the frames of the other threads:
+the variables and attributes that their code names, as in ``with self._lock:``. The engine knows the owner of each lock.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 __all__ = ["LockHeldAtForkWarning"]
 
 _SECONDS = 0.02
-"""No look takes more of the processor's time. (A clock on the wall would go on while a busy machine runs others.)"""
+"""The most processor time that a check takes. (A wall clock would go on while a busy machine runs other processes.)"""
 _FRAMES = 64
-"""Of each thread, the innermost ones."""
+"""How many frames of each thread are inspected: the innermost ones."""
 _DEPTH = 3
-"""As in `self.state.lock`."""
+"""How many names deep to look: 3 for `self.state.lock`."""
 _SLOTS = frozenset({GetSetDescriptorType, MemberDescriptorType})
 _PLAIN = frozenset({bool, bytes, dict, float, int, list, set, str, tuple, type(None), type, type(len)})
 """Objects of exactly these classes have no locks as attributes."""
 _AT_HOME = ("concurrent.futures", "interlock", "logging", "multiprocessing", "threading")
-"""These packages care for their own locks at a fork."""
+"""These packages take care of their own locks at a fork."""
 
 
 class LockHeldAtForkWarning(RuntimeWarning):
     """A process forks while another thread holds a lock. In the child, the lock is never released.
 
-    It is given to the caller of `os.fork()`, or to the program that starts a process by the method `fork`.
+    The warning points to the caller of `os.fork()`, or to the code that starts a process by the method `fork`.
     """
 
     __module__ = "interlock"
@@ -50,14 +50,14 @@ def _check() -> None:
     if _count() and not _is_free_threaded():
         try:
             found = list(_held_by_others())
-        except Exception:  # a fork goes on, whatever the look has met
+        except Exception:  # an error of the check must not stop the fork
             return
         for thread, name, where in found:
             _warn(f"thread {thread!r} holds the lock {name} ({where}): it stays locked in the forked child")
 
 
 def _is_free_threaded() -> bool:
-    """Whether the other threads run while we look at their frames."""
+    """Whether the other threads run while we inspect their frames."""
     is_gil_enabled = getattr(sys, "_is_gil_enabled", None)
     return is_gil_enabled is not None and not is_gil_enabled()
 
@@ -112,9 +112,9 @@ def _stack(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _named(frame: FrameType, end: float) -> Iterator[tuple[str, Any]]:
-    """Yield what the code of a frame names, and what that is called there.
+    """Yield the objects that the code of a frame names, each with its name.
 
-    Each thing is looked into once, and each class once: a function may name a hundred variables and attributes.
+    Each object and each class is inspected once: a function may name a hundred variables and attributes.
     """
     names = frame.f_code.co_names
     level = _variables(frame, names)
@@ -138,15 +138,15 @@ def _named(frame: FrameType, end: float) -> Iterator[tuple[str, Any]]:
 
 
 def _variables(frame: FrameType, names: tuple[str, ...]) -> list[tuple[str, Any]]:
-    """Return the variables that the code of a frame names: all that a function has of its own, and globals."""
+    """Return the variables that the code of a frame names: globals, and all local variables of a function."""
     others = frame.f_globals
     if frame.f_code.co_flags & 1:  # CO_OPTIMIZED: a function
         of_frame = frame.f_locals
         local = dict(of_frame)
-        if sys.version_info < (3, 13):  # a copy that the frame would keep
+        if sys.version_info < (3, 13):  # `f_locals` is a copy that the frame would keep
             of_frame.clear()
         found = [*local.items()]
-    else:  # of a module or a class, which may have many that nobody names here
+    else:  # a module or a class, which may have many variables that this code does not name
         local = frame.f_locals
         if type(local) is not dict:  # it may be any mapping
             local = {}
@@ -155,12 +155,12 @@ def _variables(frame: FrameType, names: tuple[str, ...]) -> list[tuple[str, Any]
 
 
 _dict_of = type.__dict__["__dict__"].__get__
-"""The attributes of a class, whatever its metaclass does."""
+"""Reads the attributes of a class, no matter what its metaclass does."""
 _bases_of = type.__dict__["__mro__"].__get__
 
 
 class _Class:
-    """What a class says about attributes of certain names: what can be found without a call of any code."""
+    """How to read attributes of certain names from objects of a class, without running any code."""
 
     def __init__(self, kind: type, names: tuple[str, ...]) -> None:
         found: dict[str, Any] = {}
@@ -168,7 +168,7 @@ class _Class:
             own = _dict_of(each)
             found |= {name: own[name] for name in (*names, "__dict__") if name in own and name not in found}
         own = found.pop("__dict__", None)
-        # (Ours have one of another name, which materializes the object.)
+        # (In our classes `__dict__` is a descriptor of another name, which would materialize the object.)
         self._dict = own if type(own) in _SLOTS and own.__name__ == "__dict__" else None
         self._slots = [(name, what) for name, what in found.items() if type(what) is MemberDescriptorType]
         self._locks = [(name, what) for name, what in found.items() if owner_of(what) is not None]
@@ -189,7 +189,7 @@ class _Class:
 
 
 def _is_asked_first(descriptor: type) -> bool:
-    """Whether objects of this class, as attributes of a class, go before what an object has in its dictionary."""
+    """Whether objects of this class, as attributes of a class, take precedence over an object's own dictionary."""
     return any(
         "__set__" in _dict_of(each) or "__delete__" in _dict_of(each) for each in _bases_of(descriptor)
     )

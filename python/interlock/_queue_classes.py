@@ -31,8 +31,8 @@ class Queue(_EngineQueue, _std.Queue):  # type: ignore[type-arg]
     """A queue of at most `maxsize` items (0: any number), first in, first out.
 
     get() blocks while the queue is empty, put() while it is full, and join() until task_done() was called for every
-    item; Ctrl-C ends each wait and loses no item. The queue is native, with its items in the engine, until somebody
-    looks inside (`mutex`, `queue`, `not_empty`, …) or overrides `_init`, `_qsize`, `_put` or `_get`; from then on it is
+    item; Ctrl-C ends each wait and loses no item. The queue is native, with its items in the engine, until code looks
+    inside (`mutex`, `queue`, `not_empty`, …) or overrides `_init`, `_qsize`, `_put` or `_get`; from then on it is
     materialized and runs the standard library's code. Follows
     https://docs.python.org/3/library/queue.html#queue-objects.
     """
@@ -81,7 +81,7 @@ class PriorityQueue(Queue, _std.PriorityQueue):  # type: ignore[type-arg]
 
 async def _until_ready(queue: Queue, side: str) -> None:
     """Return when it is worth trying again to "get" from, "put" into or "join" the queue."""
-    from asyncio import get_running_loop  # here, so that programs without an event loop do not load it
+    from asyncio import get_running_loop  # here, so that programs without an event loop do not load asyncio
 
     loop = get_running_loop()
     ready: Future[None] = loop.create_future()

@@ -1,1 +1,1 @@
-"""`multiprocessing.Pool` on the engine of process pools. `interlock.multiprocessing.pool` has the class."""
+"""`multiprocessing.Pool` on the engine of process pools. `interlock.multiprocessing.pool` exports the class."""

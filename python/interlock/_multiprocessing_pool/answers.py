@@ -1,4 +1,4 @@
-"""What the tasks of a `Pool` give: results, and what they failed with."""
+"""The answers of tasks of a `Pool`: results and errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Failed", "answer", "is_end", "report", "terminated"]
 
 
 class Failed:
-    """What a task gives that has no result: its exception."""
+    """The answer of a task that failed: its exception."""
 
     __slots__ = ("error",)
 
@@ -28,7 +28,7 @@ class Failed:
 
 
 def answer(kind: str, data: Any, payload: Any = None) -> Any:
-    """Return the result of a task, or what it failed with. `kind`, `data` and `payload` are what the engine has."""
+    """Return the result of a task, or a `Failed`. The engine passes `kind`, `data` and `payload`."""
     if kind == "cancelled":
         return Failed(terminated())
     try:
@@ -58,19 +58,19 @@ def _described(payload: bytes | None) -> Any:
 
 
 def terminated() -> RuntimeError:
-    """Return what tasks raise that a pool did not run before it was terminated."""
+    """Return the error of a task that the pool did not run before it was terminated."""
     error: Any = RuntimeError("the pool was terminated before it made this call")
     error._interlock_mark = _TERMINATED
     return error  # type: ignore[no-any-return]
 
 
 def is_end(error: Any) -> bool:
-    """Whether `terminated()` has made this, in this process."""
+    """Whether `terminated()` has made this error, in this process."""
     return getattr(error, "_interlock_mark", None) is _TERMINATED
 
 
 _TERMINATED = object()
-"""The mark of these errors. A copy that comes from another process has another object there."""
+"""The mark of these errors. In a copy that comes from another process, the mark is another object."""
 _BROKEN = "The pool is broken: no worker can run this task."
 
 

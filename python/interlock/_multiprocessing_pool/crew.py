@@ -33,10 +33,10 @@ __all__ = ["Crew", "report"]
 
 
 class Crew:
-    """The workers of a pool, and the threads behind them. It has no reference to the pool, so that can be freed."""
+    """The workers of a pool, and the threads behind them. It has no reference to the pool, so the pool can be freed."""
 
     track: Callable[..., None] | None = None
-    """Told of each job, if the pool has to know its own: see `warm.py`."""
+    """Called with each job, if the pool has to know its own jobs: see `warm.py`."""
 
     def __init__(
         self,
@@ -72,13 +72,13 @@ class Crew:
         return None if extras is None else extras.task_timeout, self._retries
 
     def wants(self) -> Wants | None:
-        """Return what is wanted of the pickles of tasks that are submitted at this moment."""
+        """Return the settings for the pickle of a task that is submitted at this moment."""
         if not self._remembers and not self._read_only:
             return None
         return Wants(here() if self._remembers else None, self._read_only)
 
     def packer(self, func: Any) -> Packer:
-        """Return the packer of calls of this function. That of the last one that has a name is kept."""
+        """Return the packer of calls of a function. Keeps that of the last function that is pickled by name."""
         wants = self.wants()
         if wants is not None:
             return Packer(func, None, wants)
@@ -105,7 +105,8 @@ class Crew:
     def start_missing(self, processes: int | None = None) -> None:
         """Start as many workers as are missing. `processes`: how many there are to be from now on."""
         if processes is not None and processes != self.processes:
-            # One after the other: of several the manager would start some, and the caller would not find these yet.
+            # One by one: if several were missing, the manager would start some of them, and the caller would not see
+            # those.
             for limit in range(self.processes + 1, processes + 1):
                 self.engine.set_limit(limit)
                 self._start_at_most(1)
@@ -120,7 +121,7 @@ class Crew:
         with self._starting:
             if self.is_terminated:
                 self.engine.abandon()
-                self.engine.cancel_waiting()  # what came back from workers that have ended
+                self.engine.cancel_waiting()  # calls that workers which have ended gave back
                 for seat in seats:
                     self.engine.started(seat.number)
                 return
@@ -153,7 +154,7 @@ class Crew:
     def _drop_ended(self) -> None:
         for worker in [worker for worker in self.workers if worker.exitcode is not None]:
             join_and_bury(worker)
-            with suppress(ValueError):  # another thread has
+            with suppress(ValueError):  # another thread has removed it
                 self.workers.remove(worker)
 
     def _manage(self) -> None:
@@ -184,11 +185,11 @@ class Crew:
             if process.pid == pid:
                 util.debug("cleaning up worker %d", pid)
                 facts = join_and_bury(process)
-                if not self.is_closed:  # otherwise it stays to be looked at, as in the standard library
+                if not self.is_closed:  # otherwise it stays, as in the standard library
                     with suppress(ValueError):  # another thread has dropped it
                         self.workers.remove(process)
                 return facts.exitcode
-        return bury(pid).exitcode  # it was dropped
+        return bury(pid).exitcode  # `_drop_ended` has removed it
 
     def _end_workers(self) -> None:
         with self._starting:
@@ -196,7 +197,7 @@ class Crew:
                 try:
                     if process.exitcode is None:
                         process.terminate()
-                except (AttributeError, ValueError):  # it was closed by the program
+                except (AttributeError, ValueError):  # the program has closed it
                     continue
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the methods of a native pool have beyond the standard library's: limits, exceptions as results, progress."""
+"""Additions of a native pool's methods to the standard library's: limits, exceptions as results, progress."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["Extras", "checked", "chunks_of_one", "shown_with", "stats", "wait_for"]
 
 _REFRESH = 0.05
-"""Seconds between two looks at how far the tasks are, for `progress`."""
+"""Seconds between two checks of how many tasks are done, for `progress`."""
 
 
 class Extras(NamedTuple):
-    """How the tasks of a job run: the seconds that each may run, and whether its exception takes its result's place."""
+    """Settings for the tasks of a job: how many seconds each may run, and whether exceptions become results."""
 
     task_timeout: float | None = None
     return_exceptions: bool = False
 
 
 def checked(pool: Any, task_timeout: float | None, return_exceptions: bool = False) -> Extras:
-    """Return the extras. Raises TypeError, ValueError, OverflowError, or RuntimeError if the pool can't have any."""
+    """Return the extras. Raises TypeError, ValueError, OverflowError, or RuntimeError if the pool supports none."""
     if pool._interlock_crew is None:
         raise RuntimeError(
             f"{pool!r} runs the standard library's code, which has no task_timeout, return_exceptions and progress"
@@ -41,7 +41,7 @@ def checked(pool: Any, task_timeout: float | None, return_exceptions: bool = Fal
 
 
 def chunks_of_one(chunksize: int | None, extras: Extras) -> int | None:
-    """Return the size of chunks, which is 1 if the extras are for each task. Raises ValueError."""
+    """Return the size of chunks, which is 1 if the extras apply to each task. Raises ValueError."""
     if extras == Extras():
         return chunksize
     if chunksize not in (None, 1):
@@ -50,9 +50,9 @@ def chunks_of_one(chunksize: int | None, extras: Extras) -> int | None:
 
 
 def wait_for(result: Any, timeout: float | None, progress: _Progress) -> Any:
-    """Return the list of a `MapResult` when it is there, and show how far it is.
+    """Show the progress of a `MapResult` until all tasks are done, and return its list.
 
-    Blocks until then, for at most `timeout` seconds (None: without limit), and raises TimeoutError then.
+    Blocks until then, for at most `timeout` seconds (None: without limit), and raises TimeoutError after that.
     """
     if not progress:
         return result.get(timeout)

@@ -1,4 +1,4 @@
-"""The thread that submits what iterables give: one iterable after the other, and not much ahead of the workers."""
+"""The thread that submits the items of iterables: one iterable after the other, not far ahead of the workers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["Feed", "Feeder"]
 
 _AHEAD = 1000
 _BYTES_AHEAD = 256 << 10
-"""How many calls of an iterable may wait or run at a time, and how many bytes they may have; in any case two more calls
-than there are workers. (The standard library takes what fits into a pipe.)"""
+"""How many calls of an iterable may wait or run at a time, and how many bytes these calls may have in total. Two more
+calls than there are workers are always allowed. (The standard library submits as many as fit into a pipe.)"""
 
 
 class Feed:
-    """An iterable of the items of calls, and the job that they go to."""
+    """An iterable of the items of calls, and the job to which they belong."""
 
     def __init__(
         self, job: ProcessJob, packer: Packer, items: Iterable[tuple[Any, ...]], limits: tuple[Any, int]
@@ -43,7 +43,7 @@ class Feed:
         self._size = 0
 
     def run(self, crew: Crew) -> None:
-        """Submit all calls. What the iterable raises becomes the last result."""
+        """Submit all calls. An exception that the iterable raises becomes the last result."""
         error: BaseException | None = None
         try:
             for items in self.items:
@@ -58,7 +58,7 @@ class Feed:
             self.job.stop()  # a call may have been submitted at that moment
 
     def end(self, error: BaseException | None) -> None:
-        """There are no more calls, because of `error` if that is not None: the last result is this error."""
+        """End the job: there are no more calls. If `error` is not None, it is the last result."""
         with self.changed:
             if self.length is None:
                 self.error = error
@@ -68,7 +68,7 @@ class Feed:
         self.job.wake()
 
     def _submit(self, crew: Crew, items: tuple[Any, ...]) -> BaseException | None:
-        """Submit a call, or have it fail. Returns why no more can be submitted."""
+        """Submit a call, or make it fail. Returns the error if no more calls can be submitted."""
         try:
             payload, is_packed = self.packer.pack(items)
         except Exception as error:
@@ -103,12 +103,12 @@ class Feed:
 
 
 def _size(payload: Any) -> int:
-    """How many bytes the parts and the buffers of a pickle have."""
+    """Return the total size of the parts and the buffers of a pickle."""
     return sum(memoryview(part).nbytes for parts in payload for part in parts)
 
 
 class Tasks:
-    """What a program has put into a pool's `_taskqueue`: tasks as the standard library's pool has them."""
+    """Tasks that a program has put into a pool's `_taskqueue`, in the form of the standard library's pool."""
 
     def __init__(self, cache: Any, tasks: Any, set_length: Any) -> None:
         self._cache, self._tasks, self._set_length = cache, tasks, set_length
@@ -143,7 +143,7 @@ class Tasks:
             self._set_length(number + 1)
 
     def end(self, error: BaseException) -> None:
-        """The pool is terminated: as in the standard library, nothing is set any more."""
+        """Do nothing: as in the standard library, no results are set after the pool was terminated."""
 
     def _set(self, key: Any, number: int, obj: tuple[bool, Any]) -> None:
         try:
@@ -157,10 +157,10 @@ class Tasks:
 
 
 class Feeder:
-    """The thread, which is started when it is needed."""
+    """The thread that submits. It is started when it is first needed."""
 
     def __init__(self, crew: Crew) -> None:
-        self._crew = weakref.ref(crew)  # so that nothing waits for the collector
+        self._crew = weakref.ref(crew)  # so that there is no reference cycle for the collector
         self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._lock = Lock()
         self._running: Any = None
@@ -168,7 +168,7 @@ class Feeder:
         self.thread: threading.Thread | None = None
 
     def put(self, feed: Any) -> None:
-        """Let the thread run a feed, after those before."""
+        """Make the thread run a feed after the earlier ones."""
         with self._lock:
             is_over = self._is_over
             if not is_over:
@@ -176,11 +176,11 @@ class Feeder:
             if self.thread is None and not is_over:
                 self.thread = threading.Thread(target=self._run, args=(self._crew(),), daemon=True)
                 self.thread.start()
-        if is_over:  # the pool was closed at this moment
+        if is_over:  # the pool was closed meanwhile
             feed.end(terminated())
 
     def close(self, then: Callable[[], object]) -> bool:
-        """Let the thread end when it has run what it has, and then call `then`. Returns whether there is a thread."""
+        """Make the thread finish its feeds, call `then` and exit. Returns whether there is a thread."""
         with self._lock:
             self._is_over = True
             if self.thread is not None:
@@ -188,7 +188,7 @@ class Feeder:
             return self.thread is not None
 
     def stop(self) -> None:
-        """Let the thread end soon: the pool is terminated. What it has not run ends with an error."""
+        """Make the thread exit soon: the pool is terminated. Feeds that it has not run end with an error."""
         with self._lock:
             self._is_over = True
         self._waiting.put(None)
@@ -197,7 +197,7 @@ class Feeder:
             running.end(terminated())
 
     def join(self) -> None:
-        """Wait for the thread, which ends after close()."""
+        """Wait for the thread, which exits after close()."""
         if self.thread is not None:
             self.thread.join()
 

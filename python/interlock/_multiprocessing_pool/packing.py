@@ -1,7 +1,7 @@
 """Tasks as bytes: the function is pickled once for many tasks, and a worker unpickles it once.
 
-That is done for functions and classes that are pickled by their names, which take most of the time of a short task.
-Any other task is a pickle.
+This applies to functions and classes that are pickled by name. Pickling them takes most of the time of a short task.
+Any other task is an ordinary pickle.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ __all__ = ["Packer", "Wants", "dump_task"]
 
 _LONGEST = 4096
 _ATOMS = frozenset({bool, float, int, str, NoneType})
-"""What needs no reducer: the plain pickler does the same, and sooner."""
+"""Types that need no reducer: the plain pickler does the same for them, and is faster."""
 _modules = sys.modules
 
 
 class Wants(NamedTuple):
-    """What is wanted of the pickles of tasks: the place where they are submitted, or None, and read-only buffers."""
+    """Settings for the pickles of tasks: the place where the task is submitted, or None, and read-only buffers."""
 
     place: str | None
     read_only: bool
@@ -52,7 +52,7 @@ def _is_named(func: Any) -> bool:
     kind = type(func)
     if kind is BuiltinFunctionType:
         return type(func.__self__) is ModuleType
-    # The main module of an interactive session goes by value.
+    # Functions and classes of the main module of an interactive session are pickled by value.
     return (kind is FunctionType or kind is type) and (
         func.__module__ != "__main__" or hasattr(_modules["__main__"], "__file__")
     )
@@ -94,9 +94,9 @@ class Packer:
 
 
 def _dumped(items: tuple[Any, ...]) -> bytes | None:
-    """Pickle items; None if they can't be, or have buffers that travel beside the pickle."""
+    """Pickle items. Returns None if that fails, or if buffers have to travel beside the pickle."""
     try:
         pickle = dump(items, QUEUES)
     except Exception:
-        return None  # the call as a whole is tried again, and the error has notes
+        return None  # the caller pickles the call as a whole, whose error has notes
     return pickle if type(pickle) is bytes else None

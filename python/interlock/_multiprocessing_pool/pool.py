@@ -47,7 +47,7 @@ _INTERNALS = {
         "worker",
     )
 }
-"""What the standard pool is made of. If somebody replaces one of them, pools run the standard code."""
+"""The parts of the standard pool. If a program replaces one of them, pools run the standard code."""
 _CALLED = frozenset({"_check_running", "_get_tasks"})
 """Private methods that a native pool calls, too: a derived class may override them."""
 _PRIVATE = {
@@ -65,8 +65,8 @@ _NO_EXTRAS = (
 class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
     """A pool of processes.
 
-    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.Pool. The death of a process costs
-    the task that it ran, and no other one.
+    See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.pool.Pool. The death of a process affects
+    only the task that it ran.
     """
 
     _interlock_crew: Any = None
@@ -90,22 +90,22 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
     ) -> None:
         """Make a pool of `processes` processes (None: as many as processors).
 
-        Each process first calls `initializer(*initargs)`. `maxtasksperchild`: a process ends after so many tasks, and
-        another one takes its place.
+        Each process first calls `initializer(*initargs)`. `maxtasksperchild`: a process ends after so many tasks, and a
+        new process takes its place.
 
         `on_worker_death` says what the death of a process means: "fail-task" (its task fails with
         `interlock.WorkerDiedError`, another process takes its place, and every other task runs), "retry" (its task runs
-        again, `retries` times at most), or "break" (all tasks fail). `memory_limit`: a process that has more bytes of
-        resident memory after a task ends, and another one takes its place. With `relay`, log records of the processes
-        go to the loggers of this one, and lines that they print appear here with the worker's name before them. With
-        `remember_submit`, a WorkerDiedError says where its task was submitted; that makes submitting slower (None: if
-        the environment variable INTERLOCK_SUBMIT_PLACE is 1). With `read_only_buffers`, large buffers of arguments and
-        results, such as the data of NumPy arrays, can't be written to where they arrive; otherwise they are the
+        again, `retries` times at most), or "break" (all tasks fail). `memory_limit`: a process with more bytes of
+        resident memory ends after its task, and a new process takes its place. With `relay`, log records of the
+        processes go to the loggers of this process, and lines that they print appear here, after the worker's name.
+        With `remember_submit`, a WorkerDiedError says where its task was submitted; that makes submitting slower (None:
+        if the environment variable INTERLOCK_SUBMIT_PLACE is 1). With `read_only_buffers`, the receiver can't write to
+        large buffers of arguments and results, such as the data of NumPy arrays; otherwise the buffers are the
         receiver's own.
 
-        `warm`: the processes stay until the program exits, and are shared by all pools that ask for the same settings,
-        which must be hashable. close(), join(), terminate() and `with` are for this pool's own tasks; terminate() ends
-        the processes that run them, and others take their places.
+        `warm`: the processes stay until the program exits. All pools with the same settings, which must be hashable,
+        share them. close(), join(), terminate() and `with` concern this pool's own tasks; terminate() ends the
+        processes that run them, and new processes take their places.
         """
         if Pool not in type(self).__mro__:  # the standard ThreadPool's call by name, after `install()`
             _StdPool.__init__(self, processes, initializer, initargs, maxtasksperchild, context)
@@ -133,7 +133,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         self._state = _RUN
 
     def _interlock_can_be_native(self) -> bool:
-        """Whether nobody has changed what the standard pool is made of."""
+        """Whether the parts of the standard pool are unchanged."""
         cls = type(self)
         return (
             not _is_changed
@@ -194,8 +194,8 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
     ) -> Any:
         """Let a process call `func(*args, **kwds)`, and return the result or raise the exception.
 
-        Blocks until it is there. A call that runs for longer than `task_timeout` seconds is ended, with its process,
-        and raises `interlock.TaskTimeoutError`; a new process takes its place.
+        Blocks until the call has ended. A call that runs for longer than `task_timeout` seconds is ended, with its
+        process, and raises `interlock.TaskTimeoutError`; a new process takes its place.
         """
         if task_timeout is None:
             return _StdPool.apply(self, func, args, kwds)
@@ -240,10 +240,10 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         """Let processes call `func` for each item, and return the list of results, or raise the first exception.
 
         Blocks until all are there, for at most `timeout` seconds (None: without limit); then it raises TimeoutError,
-        and the tasks go on. A task that runs for longer than `task_timeout` seconds is ended, with its process, and
-        fails with `interlock.TaskTimeoutError`. With `return_exceptions`, exceptions of tasks stand in the list. Both
-        are for single tasks, so `chunksize` is 1 then. `progress`: True to show a bar, a string as its title, or a
-        function to call with the numbers of tasks done and of all.
+        and the tasks continue. A task that runs for longer than `task_timeout` seconds is ended, with its process, and
+        fails with `interlock.TaskTimeoutError`. With `return_exceptions`, exceptions take the place of results in the
+        list. Both apply to single tasks, so `chunksize` is 1 then. `progress`: True to show a bar, a string as its
+        title, or a function to call with the numbers of tasks done and of all.
         """
         if timeout is None and task_timeout is None and not (return_exceptions or progress):
             return _StdPool.map(self, func, iterable, chunksize)
@@ -356,9 +356,9 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
     ) -> Any:
         """Let processes call `func` for each item, and return an iterator over the results in the order of the items.
 
-        Does not block. A thread takes items from the iterable as processes end with others, whether or not anybody asks
-        for results. `task_timeout`, `return_exceptions` and `progress`: see map(). With `progress`, the iterator is a
-        generator.
+        Does not block. A thread takes items from the iterable as processes finish earlier ones, whether or not the
+        caller asks for results. `task_timeout`, `return_exceptions` and `progress`: see map(). With `progress`, the
+        iterator is a generator.
         """
         if task_timeout is None and not (return_exceptions or progress):
             if self._interlock_crew is None:
@@ -451,7 +451,7 @@ def _checked(processes: int | None, initializer: Any, maxtasksperchild: Any) -> 
 
 
 def _stand_in(name: str) -> StandIn:
-    """Return what makes an attribute, once, that the standard pool has and this one does without."""
+    """Return a descriptor that makes, once, an attribute that the standard pool has and a native one lacks."""
 
     def make(pool: Pool) -> Any:
         if pool._interlock_crew is None:
@@ -474,7 +474,7 @@ def _one_by_one(iterable: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _is_standard(cls: type, name: str) -> bool:
-    """Whether a private name of the standard pool means in this class what it means in ours, or there."""
+    """Whether a class leaves a private name of the standard pool alone, or is allowed to override it."""
     for base in cls.__mro__:
         if name in vars(base):
             return base is Pool or base is _StdPool or name in _CALLED

@@ -58,7 +58,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
             self._interlock_called = Event()
 
     def _interlock_call(self, func: Callable[..., Any], args: Any, kwds: Any) -> None:
-        """Submit the call; or, if it can't be pickled, fail with that."""
+        """Submit the call. If it can't be pickled, the result is that error."""
         try:
             if kwds:
                 payload, is_packed = dump_task(func, args, kwds, self._interlock_crew.wants()), False
@@ -71,7 +71,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
             self._interlock_is_submitted()
 
     def _interlock_is_submitted(self) -> None:
-        """All calls are submitted: a pool whose processes stay has to know which ones are its own."""
+        """All calls are submitted. A pool with warm processes notes the job as its own."""
         if self._interlock_crew.track is not None and len(self._interlock_job):
             self._interlock_crew.track(self._interlock_job, self._interlock_called)
 
@@ -87,13 +87,13 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
             self._interlock_fail(answer("broken", refusal).error)
 
     def _interlock_fail(self, error: BaseException) -> None:
-        """The result is this error. The callback is called by a thread of the pool, as in the standard library."""
+        """Make this error the result. A thread of the pool calls the callback, as in the standard library."""
         self._interlock_outcome = False, error
         if self._interlock_called is not None:
             self._interlock_crew.feeder.put(_Deliver(self))
 
     def _interlock_attend(self) -> None:
-        """A call has ended: the manager calls this. With the last one it calls the callback."""
+        """Note that a call has ended; after the last call, call the callback. The manager calls this."""
         with self._interlock_lock:
             self._interlock_left -= 1
             if self._interlock_left > 0 or self._interlock_is_delivered:
@@ -111,7 +111,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
             self._interlock_called.set()
 
     def _interlock_collect(self) -> tuple[bool, Any]:
-        """The result of calls that have ended."""
+        """Return the result of calls that have ended."""
         with self._interlock_lock:
             if self._interlock_outcome is None:
                 self._interlock_outcome = self._interlock_read()
@@ -182,7 +182,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
 
 
 class _Deliver:
-    """Has the feeder's thread call the callback of a result that failed before it was submitted."""
+    """Makes the feeder's thread call the callback of a call that failed before it was submitted."""
 
     def __init__(self, result: ApplyResult) -> None:
         self._result = result
@@ -196,7 +196,7 @@ class _Deliver:
 
 
 def _told(crew: Any, error: BaseException) -> BaseException:
-    """What a task raises: one that `terminate()` has ended says so."""
+    """Return the error of a task. If `terminate()` has ended the task, the error says so."""
     if (
         crew.is_terminated
         and isinstance(error, WorkerDiedError)
@@ -207,10 +207,10 @@ def _told(crew: Any, error: BaseException) -> BaseException:
 
 
 def _stay(crew: Any, error: Any, timeout: float | None) -> bool:
-    """Whether the exit of the program has ended this task of a daemon thread's: after `timeout` seconds, if so.
+    """Whether the exit of the program has ended a task for which a daemon thread waits. If so, waits for `timeout`.
 
-    Such a thread waits until the program is gone, as in the standard library, where nobody ends its task. If it had an
-    error then, it would print that, after the program's own last line.
+    In the standard library such a thread waits until the program is gone, as nothing ends its task. If `get()` raised
+    an error here, the thread would print it after the program's own last line.
     """
     thread = threading.current_thread()
     if not (is_end(error) and thread.daemon) or thread in (crew.manager, crew.feeder.thread):
@@ -223,7 +223,7 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
     """The result of `map_async()` and `starmap_async()`: a list."""
 
     _interlock_error: BaseException | None = None
-    """What the iterable raised."""
+    """The exception that the iterable raised."""
 
     def __init__(self, pool: Any, chunksize: int, length: int, callback: Any, error_callback: Any) -> None:
         super().__init__(pool, callback, error_callback)
@@ -231,7 +231,7 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
         self._interlock_errors: dict[int, BaseException] = {}
 
     def _interlock_calls(self, mapper: Any, func: Any, chunks: Any) -> None:
-        """Submit the calls for all chunks of items. What can't be iterated or pickled fails."""
+        """Submit the calls for all chunks of items. An error of iterating or pickling becomes the result."""
         if self._chunksize <= 0:  # as in the standard library
             self._interlock_outcome = True, [None] * self._interlock_length
             self._pool = None
@@ -283,7 +283,7 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
         for number in range(len(job)):
             chunk: Any = Failed(errors[number]) if number in errors else job.result(number)
             if type(chunk) is Failed:
-                # As for `map()`, it ends the chunk.
+                # StopIteration ends the chunk, as built-in `map()` ends there.
                 if is_single and type(chunk.error) is StopIteration:
                     odd[number] = 0
                 else:
@@ -301,7 +301,7 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
         return True, values
 
     def _interlock_read_all(self) -> tuple[bool, Any]:
-        """The results and exceptions of tasks that were submitted one by one; or what the iterable raised."""
+        """Return the results and exceptions of tasks that were submitted one by one, or the error of the iterable."""
         if self._interlock_error is not None:
             return False, self._interlock_error
         values: list[Any] = []
@@ -330,10 +330,10 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
 
 
 def _placed(values: list[Any], length: int, size: int, odd: dict[int, int]) -> list[Any]:
-    """Return the list of the standard library's pool, where chunks have fewer results than items.
+    """Return the list that the standard library's pool makes if chunks have fewer results than items.
 
-    It puts them into a list of as many None as items, each chunk where the items were; so what follows moves. `odd` has
-    the lengths of chunks whose length is not `size`.
+    That pool starts with a list of as many None as items, and replaces the slice of each chunk by its results, so the
+    results after a short chunk move. `odd` has the lengths of chunks whose length is not `size`.
     """
     placed: list[Any] = [None] * length
     number = begin = 0
@@ -398,7 +398,7 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
     __next__ = next
 
     def _interlock_next(self, timeout: float | None) -> int:
-        """The number of the next result, which is there; -1 if there are no more. Blocks."""
+        """Block until there is a next result, and return its number, or -1 if there are no more."""
         feed, job, number = self._interlock_feed, self._interlock_job, self._interlock_taken
         if number >= len(job):
             with feed.changed:

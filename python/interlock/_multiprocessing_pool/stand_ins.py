@@ -1,4 +1,4 @@
-"""What the standard library's pool has and a native one does without, for programs that look at it."""
+"""Attributes of the standard library's pool that a native pool lacks, for programs that inspect them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["_cache", "_change_notifier", "_inqueue", "_outqueue", "_taskqueue"]
 
 
 class _Cache(dict[int, "Any"]):
-    """Results that a program makes itself, by number; what it is told of its length counts the pool's own, too."""
+    """Results that a program makes itself, by number. Its length counts the pool's own results, too."""
 
     def __init__(self, crew: Crew) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class _Cache(dict[int, "Any"]):
 
 
 class _TaskQueue:
-    """The queue of iterables of tasks. What a program puts there is run as the standard library's pool runs it."""
+    """The queue of iterables of tasks. Tasks that a program puts there run as in the standard library's pool."""
 
     def __init__(self, crew: Crew, cache: _Cache) -> None:
         self._crew, self._cache = crew, cache
@@ -40,11 +40,11 @@ class _TaskQueue:
             self._crew.feeder.put(Tasks(self._cache, *item))
 
     def qsize(self) -> int:
-        """How many calls no process has taken."""
+        """The number of calls that no process has taken yet."""
         return self._crew.engine.counts()[2]
 
     def empty(self) -> bool:
-        """Whether there is none."""
+        """Whether there are no such calls."""
         return not self.qsize()
 
 
@@ -55,14 +55,14 @@ class _Queue:
         self._crew = crew
 
     def empty(self) -> bool:
-        """Whether there is nothing in it."""
+        """Return True: nothing is ever put into it."""
         return True
 
     def put(self, _: Any) -> None:
-        """Wake the thread that gets from it: there is none."""
+        """Do nothing: no thread gets from it."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 def _cache(crew: Crew, _: Any) -> Any:

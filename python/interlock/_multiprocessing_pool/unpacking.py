@@ -1,4 +1,4 @@
-"""Packed tasks as calls again, in a worker, which imports this and little else. `packing` has the other half."""
+"""Turns packed tasks into calls again, in a worker, which imports little else. `packing` packs them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def mapstar(args: tuple[Callable[..., Any], Iterable[Any]]) -> list[Any]:
 
 
 def starmapstar(args: tuple[Callable[..., Any], Iterable[Any]]) -> list[Any]:
-    """Call a function with the arguments that each item is, as `multiprocessing.pool.starmapstar` does."""
+    """Call a function with each item of a chunk as its arguments, as `multiprocessing.pool.starmapstar` does."""
     return list(starmap(*args))
 
 
 _MAPPERS = {MAP: mapstar, STARMAP: starmapstar}
 _functions: dict[bytes, tuple[str, str, Any]] = {}
-"""Functions by their pickles, each with its module and name there: a task may put another one in its place."""
+"""Functions by their pickles, each with its module and name: a task may bind the name to another function."""
 _MOST_FUNCTIONS = 256
 _KINDS = frozenset({BuiltinFunctionType, FunctionType, type})
 _modules = sys.modules
@@ -53,7 +53,7 @@ def unpack(payload: bytes) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
 
 def _loaded(name: bytes) -> Any:
     func = loads(name)
-    if type(func) in _KINDS:  # others may have no name, or answer with code of the program
+    if type(func) in _KINDS:  # other objects may have no name, or run the program's code when asked for it
         if len(_functions) >= _MOST_FUNCTIONS:
             _functions.clear()
         _functions[name] = func.__module__, func.__qualname__, func
@@ -61,7 +61,7 @@ def _loaded(name: bytes) -> Any:
 
 
 def unpacked(payload: bytes) -> tuple[bytes, bytes, bool] | None:
-    """Return the pickles of the function and of its items, and whether that is one call, if these bytes are packed."""
+    """Return the pickles of function and items, and whether they are one call; None if the bytes are not packed."""
     kind, name, pickle = _parts(payload)
     return (name, pickle, kind == ONE) if kind in (ONE, MAP, STARMAP) else None
 

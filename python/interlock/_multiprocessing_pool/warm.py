@@ -1,4 +1,4 @@
-"""Processes that stay, and the shares of pools made with `warm=True` in them."""
+"""Processes that stay, and the shares that pools made with `warm=True` hold in them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["Share", "shared"]
 
 _FEW = 8
-"""How many jobs a share keeps before it first forgets those that have ended."""
+"""How many jobs a share keeps before it first forgets the ended ones."""
 
 
 class Share:
-    """Stands in for a crew of the pool's own: its tasks run in processes that other pools use, too."""
+    """Replaces a crew of the pool's own: its tasks run in processes that other pools use, too."""
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self.engine, self.processes, self.workers = crew.engine, crew.processes, crew.workers
         self.manager = crew.manager
         self.limits, self.wants, self.packer = crew.limits, crew.wants, crew.packer
-        # Its own, so that an iterable that takes long holds up no other pool.
+        # A feeder for each share, so that a slow iterable does not hold up another pool.
         self.feeder = Feeder(self)  # type: ignore[arg-type]
         self._has_terminated = False
         self._lock = Lock()
@@ -61,7 +61,7 @@ class Share:
     def terminate(self) -> None:
         """End the calls of this pool, with the processes that run them. Blocks until they have ended."""
         if os.getpid() != self._process:
-            return  # they are the parent's
+            return  # the calls are the parent's
         self._has_terminated = True
         self.feeder.stop()
         with self._lock:
@@ -83,7 +83,8 @@ class Share:
             tracked = [*self._open]
         for job, called, _ in tracked:
             job.wait()
-            if called is not None and not self._crew.is_terminated:  # the manager may be about to call it
+            # The manager may be about to call the callback.
+            if called is not None and not self._crew.is_terminated:
                 called.wait()
         with self._lock:
             self._open = [each for each in self._open if not _is_over(*each)]
@@ -103,7 +104,7 @@ _crews: dict[Any, Crew] = {}
 
 
 def shared(pool_class: Any, context: Any, settings: tuple[Any, ...], extras: dict[str, Any]) -> Share:
-    """Return a share in the processes that stay for these settings, which are started if there are none that work."""
+    """Return a share in the processes that stay for these settings. Starts processes if none work."""
     processes, initializer, initargs, *policy = settings
     settings = processes, initializer, tuple(initargs), *policy
     key = pool_class, context, distinct((*settings, *extras.items()))

@@ -1,4 +1,4 @@
-"""What a worker of a `Pool` runs, and how its answers go out. A worker imports this and little else."""
+"""The main function of a worker of a `Pool`, and how it pickles its answers. A worker imports little else."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main(
     try:
         serve(seat, initializer, initargs, options)
     except KeyboardInterrupt:
-        sys.exit(1)  # Ctrl-C ended a task. The parent has it, too, and tells about it.
+        sys.exit(1)  # Ctrl-C ended a task. The parent gets it, too, and reports it.
 
 
 def options(
@@ -41,13 +41,13 @@ def options(
     relay: Outlet | None = None,
     read_only: bool = False,
 ) -> Options:
-    """Return what a pool wants of a worker."""
+    """Return the options of a worker."""
     how = dump_read_only if read_only else dump
     return Options(memory_limit, last_words, relay, how, fail, unpack)
 
 
 def dump(result: object) -> Any:
-    """Pickle a result, or raise what `fail()` makes the error of the standard library's pool."""
+    """Pickle a result. Raises an exception that `fail()` turns into the error of the standard library's pool."""
     try:
         if "multiprocessing.pool" in installed():
             return plain_dump(result, QUEUES)  # programs get the error that they know
@@ -59,16 +59,19 @@ def dump(result: object) -> Any:
 
 
 def dump_read_only(result: object) -> Any:
-    """Do the same, for a receiver that reads large buffers only."""
+    """Do the same, but let the receiver only read large buffers."""
     return read_only(dump(result))
 
 
 class _Unsent(Exception):
-    """A result that can't be sent: raised with what the task fails with instead. No traceback belongs to that."""
+    """A result can't be sent. Its argument is the exception with which the task fails instead, without a traceback."""
 
 
 def fail(error: BaseException) -> bytes:
-    """Pickle the exception of a task. What is no `Exception` ends the worker, as in the standard library."""
+    """Pickle the exception of a task.
+
+    If it is not an `Exception`, raises it, which ends the worker, as in the standard library.
+    """
     if type(error) is _Unsent:
         return dump_alone(error.args[0])
     if not isinstance(error, Exception):

@@ -1,1 +1,1 @@
-"""What a worker process of a pool runs, in few modules that load little; and what both sides share with it."""
+"""The code of a pool's worker processes, in few modules that load little, and code that the parent shares with it."""

@@ -1,4 +1,4 @@
-"""The file into which a worker writes when it crashes. A worker that is no fork imports this."""
+"""The file into which a worker writes when it crashes. A worker that is not forked imports this."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_WORDS = 16 << 10
 
 
 class LastWords:
-    """An anonymous file, which a worker inherits, or is given while it is being started, and writes when it crashes."""
+    """An anonymous file that a worker writes when it crashes. It is inherited, or passed when the worker is started."""
 
     descriptor = -1
 

@@ -1,4 +1,4 @@
-"""What a pool may want of the pickles of its calls: that they name their place, and that buffers are read-only."""
+"""Two options for the pickles of a pool's calls: naming the place of submission, and read-only buffers."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def here() -> str:
 
 
 class Placed:
-    """A function on its way to a worker, with the place where the program submits its call. It arrives as it is.
+    """A function on its way to a worker, with the place where the program submits its call.
 
-    The place stays in the pickle, which the parent keeps until the call has an answer: `_call_description` finds it
-    there.
+    The worker gets the bare function. The place stays in the pickle, which the parent keeps until the call has an
+    answer: `_call_description` finds it there.
     """
 
     __slots__ = ("fn", "place")
@@ -47,7 +47,7 @@ class Placed:
 
 
 def placed(fn: Any, place: str | None = None) -> Any:
-    """Return a function with its place, by default the one where the program is; one that has its place stays."""
+    """Return a function with its place, by default the program's current line. A function with a place keeps it."""
     return fn if isinstance(fn, Placed) else Placed(fn, here() if place is None else place)
 
 
@@ -57,7 +57,7 @@ def unplaced(fn: Callable[..., Any], place: str) -> Callable[..., Any]:
 
 
 def read_only(payload: Any) -> Any:
-    """Return the same pickle, whose large buffers can't be written to where they arrive."""
+    """Return the same pickle with read-only large buffers: the receiver can't write to them."""
     if type(payload) is bytes:
         return payload
     parts, buffers = payload
@@ -65,5 +65,5 @@ def read_only(payload: Any) -> Any:
 
 
 def dump_read_only_result(result: object) -> Any:
-    """Do what `dump_result()` does, for a receiver that reads large buffers only."""
+    """Do what `dump_result()` does, but let the receiver only read large buffers."""
     return read_only(dump_result(result))

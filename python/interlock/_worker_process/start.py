@@ -1,15 +1,15 @@
 """How workers of pools are started.
 
-**By other workers.** Workers of a `multiprocessing.Pool` are daemons, and the standard library lets a daemon have no
-children: it may be ended by SIGTERM at any moment, and they would go on. Workers of our pools end with the process that
-started them, however it ends.
+**By other workers.** Workers of a `multiprocessing.Pool` are daemons. The standard library does not allow a daemon to
+have children: SIGTERM may end the daemon at any moment, and the children would live on. Workers of our pools end with
+the process that started them, no matter how that ends.
 
-**Not in the middle of an import.** A worker that is forked while another thread imports a module can never import that:
-its lock stays locked there. A pool forks at any moment, when a worker has died. So it waits for imports, and a worker
-that was forked in the middle of one all the same (it began after the look) forgets the module, and imports it itself.
-A module that uses the pool while it is imported is not forgotten: that would be to run the program again.
+**Not in the middle of an import.** A worker that is forked while another thread imports a module can never import that
+module: its lock stays locked in the worker. A pool may fork at any moment, because a worker has died. So it waits for
+imports. If an import began after that check, the worker forgets the module and imports it itself. A module that uses
+the pool while it is imported is not forgotten: importing it would run the program again.
 
-**Deaf to Ctrl-C** until it has its handler for SIGINT.
+**With SIGINT blocked** until the worker has its handler for Ctrl-C.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ __all__ = ["i_am_a_worker", "start"]
 _standard: Any = processes
 _start = _standard.BaseProcess.start
 _module_locks: dict[str, Any] = getattr(_bootstrap, "_module_locks", {})
-"""Private, and looked at again and again, because nothing public tells which thread imports what, or when it has ended.
-(The lock of a module has no event, `imp.lock_held()` is about another lock.) Without it, a fork waits for no import.
+"""A private table, which we poll: no public API tells which thread imports which module, or when the import has ended.
+(The lock of a module has no event; `imp.lock_held()` is about another lock.) Without the table, a fork does not wait.
 """
 _IMPORTING = "<frozen importlib._bootstrap>"
-"""Where the frames are that import."""
+"""The file name of the frames of an import."""
 _PATIENCE = 5.0
-"""Seconds that an import may take before a worker is forked all the same."""
+"""Seconds that an import may take before a worker is forked nevertheless."""
 _long_held: WeakSet[Any] = WeakSet()
-"""The locks of imports that took longer, or use Interlock: they may be waiting for the pool, so it waits no more."""
+"""The locks of imports that took longer, or use Interlock. They may wait for the pool, so it does not wait for them."""
 
 
 class _Me:
     worker = 0
-    """The process id of the worker that this is. (A child that it forks is another process.)"""
+    """The pid of this process if it is a worker. (A child that the worker forks has another pid.)"""
 
 
 _me = _Me()
 
 
 def i_am_a_worker() -> None:
-    """Note that this process is a worker of a pool, and take the locks of imports from threads of its parent."""
+    """Note that this process is a worker of a pool, and drop import locks that threads of its parent held."""
     _me.worker = os.getpid()
     for lock, _ in _others():
         _module_locks.pop(lock.name, None)
@@ -66,11 +66,11 @@ def i_am_a_worker() -> None:
 
 
 def start(process: Any) -> None:
-    """Start a worker of a pool, by its `start()`. Raises what that raises.
+    """Start a worker of a pool by its `start()`. Raises the same exceptions as `start()`.
 
-    Blocks while other threads import modules, for at most five seconds. If this process is itself a worker, and a
-    daemon, `start()` would raise AssertionError. After `interlock.install()` it does, as in the standard library.
-    Otherwise this does what the standard `start()` does after that check.
+    Blocks while other threads import modules, for at most five seconds. In a worker that is a daemon, `start()` would
+    raise AssertionError. After `interlock.install()` it does, as in the standard library. Otherwise, this function does
+    what the standard `start()` does after that check.
     """
     _let_imports_end()
     with _interrupts.held(process):
@@ -90,7 +90,7 @@ def _start_now(process: Any) -> None:
 
 
 def _let_imports_end() -> None:
-    """Wait while another thread imports. One that begins after the look and before the fork is not seen."""
+    """Wait while another thread imports. An import that begins after the last check and before the fork is missed."""
     locks = _held_by_others()
     until = monotonic() + _PATIENCE
     while locks and monotonic() < until:
@@ -100,7 +100,7 @@ def _let_imports_end() -> None:
 
 
 def _held_by_others() -> list[Any]:
-    """Return the locks of modules that other threads are importing at this moment, and don't need a pool for."""
+    """Return the locks of modules that other threads are importing now, except imports that may need a pool."""
     found = [(lock, owner) for lock, owner in _others() if lock not in _long_held]
     if not found:
         return []
@@ -110,14 +110,14 @@ def _held_by_others() -> list[Any]:
 
 
 def _others() -> list[tuple[Any, int]]:
-    """Return the locks of modules that other threads have, and these threads."""
+    """Return the module locks that other threads hold, and these threads."""
     locks = [reference() for reference in [*_module_locks.values()]]
     owners = [(lock, getattr(lock, "owner", None)) for lock in locks]
     return [(lock, owner) for lock, owner in owners if owner not in (None, get_ident())]
 
 
 def _uses_us(frame: FrameType | None) -> bool:
-    """Whether a module uses Interlock while it is imported, by the thread of this frame: it may wait for the pool."""
+    """Whether the import in the thread of this frame is using Interlock: it may be waiting for the pool."""
     while frame is not None and frame.f_code.co_filename != _IMPORTING:
         if f"{frame.f_globals.get('__name__', '')}.".startswith("interlock."):
             return True

@@ -1,13 +1,15 @@
 """How calls, results and exceptions travel between a process pool and its workers.
 
-Everything is pickled as `multiprocessing` pickles it. What that refuses (a lambda, a class made in a function) is
-pickled by value if `cloudpickle` is installed. In an interactive session, a function or class of the main module
-travels by its name and by its value: a worker that was forked after it was defined has it, any other takes the value.
+Everything is pickled as `multiprocessing` pickles it. Objects that it refuses (a lambda, a class made in a function)
+are pickled by value if `cloudpickle` is installed. In an interactive session, a function or class of the main module
+travels by name and by value: a worker that was forked after its definition uses its own, any other worker takes the
+value.
 
-A worker imports this module first of all, so what only errors need is imported when there is one.
+A worker imports this module first of all, so modules that only errors need are imported when an error occurs.
 
-An exception travels in parts: its pickle, beside what is known of it without unpickling. So an exception that can't be
-pickled, or unpickled, arrives as an `interlock.RemoteError` with its type's name, its message and its traceback.
+An exception travels in parts: its pickle, and facts about it that can be read without unpickling. So an exception that
+can't be pickled, or unpickled, arrives as an `interlock.RemoteError` with its type's name, its message and its
+traceback.
 """
 
 from __future__ import annotations
@@ -44,11 +46,11 @@ __all__ = [
 
 _modules = sys.modules
 _ATOMS = frozenset({bool, float, int, str, NoneType})
-"""What needs no reducer: the plain pickler does the same, and sooner."""
+"""Types that need no reducer: the plain pickler does the same for them, and is faster."""
 
 
 def _is_plain(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether the plain pickler makes the same of a call: of a function by its name, and of atoms."""
+    """Whether the plain pickler makes the same pickle of a call: a function with a name, and simple arguments."""
     kind = type(fn)
     if kind is not FunctionType and (kind is not BuiltinFunctionType or type(fn.__self__) is not ModuleType):  # type: ignore[attr-defined]
         return False
@@ -56,7 +58,7 @@ def _is_plain(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Pickle a call. Raises what the pickler raises, with a note that has the path to what is to blame."""
+    """Pickle a call. Raises the pickler's exception, with a note that names the path to the part to blame."""
     call = fn, args, kwargs
     try:
         payload = _plainly(call) if _is_plain(fn, args, kwargs) else dump(call, QUEUES)
@@ -75,14 +77,14 @@ def dump_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
 
 
 def call_lost(error: BaseException) -> TransportError:
-    """Return the error of a call that could not be unpickled, in a worker."""
+    """Return the error of a call that this worker could not unpickle."""
     lost = _lost("the worker could not unpickle the call, which did not run", error)
     lost.__cause__ = error
     return lost
 
 
 def dump_result(result: object) -> Any:
-    """Pickle a result, in a worker. Raises what the pickler raises, with a note that names the result's type."""
+    """Pickle a result, in a worker. Raises the pickler's exception, with a note that names the result's type."""
     try:
         return dump(result, QUEUES)
     except Exception as error:
@@ -104,7 +106,7 @@ def result_lost(error: BaseException) -> TransportError:
 
 
 def dump_exception(error: BaseException) -> bytes:
-    """Pickle an exception with the text of its traceback, in a worker. Never raises; lets go of the frames."""
+    """Pickle an exception with the text of its traceback, in a worker. Never raises; releases the frames."""
     try:
         from traceback import format_exception
 
@@ -115,7 +117,7 @@ def dump_exception(error: BaseException) -> bytes:
 
 
 def dump_alone(error: BaseException) -> bytes:
-    """Do the same for an exception that has no traceback, and gets no cause."""
+    """Do the same for an exception without a traceback; it gets no cause."""
     return _dumped_with(error, None)
 
 
@@ -133,8 +135,8 @@ def _dumped_with(error: BaseException, text: str | None) -> bytes:
 def load_exception(data: Any, cause: Any = None) -> BaseException:
     """Unpickle an exception, in the process that waits for the result. Raises nothing of its own.
 
-    The exception's `__cause__` is made by `cause` from the text of the worker's traceback, if it has one: it is the
-    class that the standard library's pool has for that, by default its executor.
+    If there is a text of the worker's traceback, `cause` makes the exception's `__cause__` from it. `cause` is the
+    class that the standard library uses for that in its pool; the default is the one of its executor.
     """
     try:
         pickled, reason, builtin, type_name, message, text = loads(data)
@@ -187,12 +189,12 @@ def _message(error: BaseException) -> str:
 
 
 def _blame(error: Exception, parts: dict[str, Any]) -> None:
-    """Add notes that lead from the error to the part of these that can't be pickled."""
+    """Add notes to the error that give the path to the part that can't be pickled."""
     from interlock.multiprocessing._culprit import note_culprit
 
     try:
         is_function = note_culprit(error, parts)
-    except Exception:  # raised by the program's objects, when they were asked for their parts
+    except Exception:  # raised by the program's objects while their parts were read
         return
     if is_function and _cloudpickle() is None:
         error.add_note("If cloudpickle is installed, such functions and classes are sent by value.")
@@ -222,9 +224,10 @@ def _by_value(thing: object) -> bytes | None:
 
 @cache
 def _pickler_by_value(base: Any) -> Any:
-    """Return the class of cloudpickle's that knows what `multiprocessing` can pickle, too.
+    """Return a class of picklers derived from cloudpickle's that can also pickle what `multiprocessing` can pickle.
 
-    It refuses what would arrive as something else: cloudpickle makes a `StringIO` of an open file, and bytes of a view.
+    It refuses objects that would arrive as another type: cloudpickle turns an open file into a `StringIO`, and a
+    memoryview into bytes.
     """
     own, *others = base.dispatch_table.maps
     refused = dict.fromkeys((TextIOWrapper, memoryview), _plain_reduction)
@@ -237,7 +240,7 @@ def _plain_reduction(thing: object) -> Any:
 
 
 def _with_values(thing: object) -> Any:
-    """Pickle an object with functions and classes of the main module by name and value; None if it can't be."""
+    """Pickle an object, with functions and classes of the main module by name and value; None if that fails."""
     cloudpickle = _cloudpickle()
     if cloudpickle is None:
         return None
@@ -266,7 +269,7 @@ def _pickler_with_values(base: Any) -> Any:
 
 
 def _of_main_module(name: str, kind: str, value: bytes) -> Any:
-    """Return what the main module has by this name, in a worker; or what the value makes."""
+    """Return the object of this name in the worker's main module, or else unpickle the value."""
     found = _in_main_module(name)
     return found if type(found).__name__ == kind else loads(value)
 

@@ -1,11 +1,12 @@
-"""What a worker process of a pool runs, from its start to its end.
+"""The main function of a worker process of a pool.
 
-`Process` runs what `multiprocessing`'s children run after it: threads end, finalizers and exit handlers are called.
+After it, `Process` does what it does in all children of `multiprocessing`: it waits for threads, and runs finalizers
+and exit handlers.
 """
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # plain: the functions of `signal` make enumerations
+import _signal  # type: ignore[import-not-found]  # the functions of `signal` would make enumerations
 import os
 import sys
 import threading
@@ -30,12 +31,12 @@ __all__ = ["Options", "main"]
 
 
 class Options:
-    """What a pool wants of its workers. It is sent to those that are not forked.
+    """The settings of a pool for its workers. They are sent to workers that are not forked.
 
-    `memory_limit`: a worker that has more bytes of resident memory after a call ends then. `last_words`: the file that
+    `memory_limit`: a worker with more bytes of resident memory after a call ends. `last_words`: the file that
     `faulthandler` writes when the worker crashes. `relay`: takes log records and output to the parent. `dump` and
-    `fail`: how results and exceptions are pickled, if not by `transport`. `unpack`: makes a call of bytes, if the pool
-    sends any.
+    `fail`: how results and exceptions are pickled, if not by `transport`. `unpack`: turns bytes into a call, if the
+    pool sends packed calls.
     """
 
     __slots__ = ("dump", "fail", "last_words", "memory_limit", "relay", "unpack")
@@ -59,11 +60,11 @@ def main(
     initargs: tuple[Any, ...],
     options: Options,
 ) -> None:
-    """Serve a pool until it wants no more of this worker, or its process is dead. The target of a `Process`."""
+    """Serve a pool until it stops this worker, or the pool's process is dead. The target of a `Process`."""
     server = seat.serve()
     i_am_a_worker()
     parent: Any = parent_process()
-    if parent is not None:  # a call that runs would keep the worker otherwise
+    if parent is not None:  # otherwise the worker would live on while it runs a call
         end_with_parent(parent._sentinel)
     if options.last_words is not None:
         write_last_words(options.last_words.descriptor)
@@ -86,14 +87,14 @@ def main(
 
 
 def _initialize(server: Any, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> bool:
-    """Call the initializer. Returns whether the worker may begin; if not, the pool has been told why."""
+    """Call the initializer. Returns whether the worker may begin; if not, it has sent the reason to the pool."""
     if initializer is None:
         return True
     try:
         initializer(*initargs)
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt):
-            from concurrent.futures._base import LOGGER  # with `logging`, which a worker may do without
+            from concurrent.futures._base import LOGGER  # imports `logging`, which most workers do not need
 
             LOGGER.critical("Exception in initializer:", exc_info=True)
         server.refuse(dump_exception(error))
@@ -112,7 +113,7 @@ _serving = _Serving()
 def _take_interrupts() -> None:
     """Handle Ctrl-C, unless the program has a handler of its own.
 
-    The handler takes the place of `default_int_handler`, too: event loops have theirs only where they find that.
+    The handler also replaces `default_int_handler`: event loops install their handler only if that one is set.
     """
     if _signal.getsignal(_signal.SIGINT) is not _default_int_handler:
         return
@@ -126,9 +127,10 @@ def _take_interrupts() -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Handle Ctrl-C in a terminal, which reaches all processes, if the program has no handler of its own.
 
-    The program's code gets its KeyboardInterrupt, which fails the task that it runs. A worker that waits, or pickles,
-    ignores the signal: its parent decides what becomes of it, and it has nothing to say to the terminal. A task that is
-    a function written in C, such as `time.sleep`, can't be told from that: the parent ends it with the process.
+    If the worker runs code of the program, the handler raises KeyboardInterrupt there, and the task fails. A worker
+    that waits or pickles ignores the signal: its parent decides whether it ends, and the worker prints nothing. A task
+    that is a function written in C, such as `time.sleep`, looks the same as a waiting worker: the parent ends it with
+    the process.
     """
     outermost = None
     while frame is not None and frame.f_code.co_filename != _HERE:
@@ -143,7 +145,7 @@ _TRANSPORT = dump_result.__code__.co_filename
 
 
 def write_last_words(descriptor: int) -> None:
-    """Have `faulthandler` write there if the process crashes, unless the program has it write elsewhere."""
+    """Make `faulthandler` write there if the process crashes, unless the program has enabled it already."""
     import faulthandler
 
     if not faulthandler.is_enabled():
@@ -151,7 +153,7 @@ def write_last_words(descriptor: int) -> None:
 
 
 def _below(limit: int) -> Callable[[], bool]:
-    """Return a function that tells whether this process has at most so many bytes of resident memory."""
+    """Return a function that checks that this process has at most `limit` bytes of resident memory."""
     descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
     page = os.sysconf("SC_PAGE_SIZE")
 

@@ -90,7 +90,7 @@ if not in_subinterpreter():
         """Wait for the futures in `fs`, for at most `timeout` seconds (None: without limit).
 
         Returns a named pair of sets, `done` and `not_done`. `return_when` is FIRST_COMPLETED, FIRST_EXCEPTION or
-        ALL_COMPLETED. Blocks until as many futures are done; `fs` may contain futures of any library.
+        ALL_COMPLETED. Blocks until enough futures are done. `fs` may contain futures of any library.
         """
         futures = set(fs)
         done = None
@@ -105,16 +105,16 @@ if not in_subinterpreter():
     ) -> Iterator[Any]:
         """Yield each of the futures in `fs` once, as they complete.
 
-        Blocks until the next one is done. Raises TimeoutError if not all are done `timeout` seconds after the caller
-        asks for the first (None: without limit). `fs` may contain futures of any library. `progress`: True to show a
-        bar, a string as its title, or a function to call with the numbers of futures done and of all.
+        Blocks until the next one is done. Raises TimeoutError if not all futures are done `timeout` seconds after the
+        caller asks for the first (None: without limit). `fs` may contain futures of any library. `progress`: True to
+        show a bar, a string as its title, or a function to call with the numbers of futures done and of all.
         """
         fs = list(dict.fromkeys(fs))
         number = len(fs)
         done: Any = _interlock.Completed.over(fs, timeout)
         if done is None:
             done = _std_as_completed(fs, timeout)
-        del fs  # so that each future is released once it was yielded
+        del fs  # so that each future is released after it was yielded
         try:
             if not progress:
                 yield from done

@@ -1,7 +1,7 @@
 """Names a call in a message: its function, and its arguments in short.
 
-A call that was lost with its worker is described from its pickle, so that submitting costs nothing for that. Nothing of
-the program runs meanwhile: each class and function in the pickle is represented by a class that is made here.
+A call that was lost with its worker is described from its pickle, so that submitting costs nothing extra. No code of
+the program runs meanwhile: each class and function in the pickle is replaced by a class that is made here.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["call_text", "parts_text", "payload_place", "payload_text"]
 
 _LARGEST = 1 << 20
-"""The arguments of a larger pickle are not looked at."""
+"""A larger pickle is not described."""
 _LONGEST = 200
 _MAPPERS = {("multiprocessing.pool", "mapstar"), ("multiprocessing.pool", "starmapstar")}
-"""What a `Pool` calls for chunks: with a function and the items."""
+"""The functions that a `Pool` calls for chunks, with a function and the items."""
 
 
 class _Short(Repr):
@@ -61,13 +61,13 @@ def _name(fn: object) -> str:
 
 
 class _Absent:
-    """What an object of a pickle is represented by: an instance of a subclass that has the name of its class."""
+    """Replaces an object in a pickle. Each class in the pickle gets a subclass of its own name."""
 
     _interlock_name = ""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         kind = cls.__name__
-        if kind == "_make_skeleton_class":  # of cloudpickle, as are the next two
+        if kind == "_make_skeleton_class":  # a function of cloudpickle, like the next two
             named = [argument for argument in args if isinstance(argument, str)]
             return type(named[0] if named else kind, (_Absent,), {})
         made = super().__new__(cls)
@@ -105,7 +105,7 @@ class _Absent:
         return made
 
     def _take_name(self, state: Any) -> None:
-        """Take the qualified name that cloudpickle gives to a function which it makes."""
+        """Take over the qualified name that cloudpickle gives to the function."""
         name = state[1].get("__qualname__") if type(state) is tuple and len(state) == 2 else None
         if isinstance(name, str):
             self._interlock_name = name.rpartition("<locals>.")[2]
@@ -131,7 +131,7 @@ def _named(fn: Any) -> str:
 
 
 def _name_of_code(code: Any) -> str:
-    """Return the name of a code object: of what it is made, that comes first that is no name of a file."""
+    """Return the name of a code object: the second string among the arguments from which it is made."""
     texts = [part for part in getattr(code, "_args", ()) if isinstance(part, str)]
     return texts[1] if len(texts) > 1 else ""  # the file, the name, the qualified name
 
@@ -167,7 +167,7 @@ def payload_place(payload: Any) -> str | None:
 
 
 def _call(payload: Any) -> tuple[Any, Any, Any, str | None]:
-    """Return what stands for the function, the arguments, and the place. Raises if that is not possible."""
+    """Return the replacement of the function, the arguments, and the place. Raises if that is not possible."""
     if len(payload) > _LARGEST:
         raise ValueError("it is too large")
     unpickler = _Describing(BytesIO(payload), buffers=itertools.repeat(_Absent()))
@@ -178,7 +178,7 @@ def _call(payload: Any) -> tuple[Any, Any, Any, str | None]:
 
 
 def parts_text(function: bytes, items: bytes, is_one: bool) -> str | None:
-    """Do the same for a call whose function and arguments, or whose function and items, were pickled apart."""
+    """Do the same as `payload_text()` for a call whose function and arguments (or items) were pickled separately."""
     try:
         fn, args = (_Describing(BytesIO(part)).load() for part in (function, items))
         if not isinstance(fn, type):

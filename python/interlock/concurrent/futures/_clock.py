@@ -1,4 +1,4 @@
-"""Time limits of futures: one thread cancels those whose time is over, and fails those whose calls run for too long."""
+"""Time limits: one thread cancels futures whose time is over, and fails the futures of calls that run for too long."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _Running:
 
 
 def limited(fn: Callable[..., Any], seconds: float) -> Callable[..., Any]:
-    """Return a function for calls in threads that fail with TaskTimeoutError when they have run for so long."""
+    """Wrap a function for a call in a thread, which fails with TaskTimeoutError after `seconds` of running."""
 
     @wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -81,6 +81,6 @@ def _cancel() -> None:
         if future is not None:
             try:
                 _end(future)
-            except BaseException:  # from a callback; the other futures must be cancelled all the same
+            except BaseException:  # from a callback; the other futures must still be cancelled
                 LOGGER.critical("Exception in a callback of %r", future, exc_info=True)
         del future

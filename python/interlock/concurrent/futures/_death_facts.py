@@ -1,11 +1,11 @@
-"""What the parent knows of a dead worker beside its exit code: peak memory, whether memory was short, last words.
+"""Facts about a dead worker beside its exit code: peak memory, whether memory was short, last words.
 
-* Peak memory comes from the kernel's account of the child, which `wait4` returns. A program that was started in the
-  child (`spawn`) inherits the peak of the process that started it: if the child has no higher one, its own is not
-  known. Neither is that of a child of the fork server, whose account the server gets.
-* The kernel counts the processes that it has killed because memory was short, for each control group and in all. If
-  the count has risen and a worker was ended by SIGKILL, that is taken for the reason. Another process may have been
-  meant: the kernel does not say which.
+* Peak memory comes from the kernel's account of the child, which `wait4` returns. A program that is executed in the
+  child (`spawn`) inherits the peak of the process that started it: unless the child's own peak is higher, it is not
+  known. For a child of the fork server it is not known either, because the server gets the account.
+* The kernel counts the processes that it has killed because memory was short, for each control group and in total. If
+  the count has risen and SIGKILL ended a worker, we take that for the reason. The kernel may have killed another
+  process: it does not say which one.
 * `faulthandler` writes into an anonymous file that the parent has made.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any, NamedTuple
 
     class Facts(NamedTuple):
-        """What is known of a dead worker; None: not known."""
+        """The facts about a dead worker; None: not known."""
 
         exitcode: int | None
         peak_memory: int | None
@@ -41,27 +41,27 @@ else:
 __all__ = ["Facts", "LastWords", "bury", "expect", "join_and_bury", "killed_by_kernel", "watch"]
 
 _LAST_MOMENT = 10.0
-"""Seconds that the kernel may take to end a process, after it has told that the process's thread died."""
+"""Seconds that the kernel may take to end a process, after it has reported the death of the process's thread."""
 _NOTING = 10.0
-"""Seconds that another thread may take to note the exit code that the kernel has told it."""
+"""Seconds that another thread may take to note the exit code that it got from the kernel."""
 _KEPT = 256
-"""How many dead workers' facts are kept, for tasks whose results nobody has asked for yet."""
+"""How many dead workers' facts are kept, for tasks whose results no thread has asked for yet."""
 
 
 class _Worker:
-    """A worker that lives, or of which nobody has asked yet how it ended."""
+    """A worker that is alive, or whose end no thread has asked for yet."""
 
     def __init__(self, process: Any, words: LastWords | None) -> None:
         self.popen, self.words = getattr(process, "_popen", None), words
         self.was_joined = False
-        self.waiting = RLock()  # a signal handler may ask, too
-        """Held by the thread that waits for the process: without a pidfd, nothing else makes the other threads wait."""
+        self.waiting = RLock()  # reentrant, because a signal handler may ask, too
+        """Held by the thread that waits for the process. Without a pidfd, only this lock makes other threads wait."""
 
     def ended(self) -> int | None:
-        """Wait for the process, and return its exit code; None if it has still not ended, or nobody will know it.
+        """Wait for the process, and return its exit code; None if it has still not ended, or the code is lost.
 
-        If a thread of the program waits for the process at this moment, the kernel tells that thread, which is about to
-        note it.
+        If a thread of the program waits for the process at this moment, that thread gets the code from the kernel and
+        is about to note it.
         """
         code: int | None = None
         if self.waiting.acquire(timeout=_LAST_MOMENT):
@@ -73,7 +73,7 @@ class _Worker:
         if code is None and self.was_joined and not is_lost:
             until = monotonic() + _NOTING
             while code is None and monotonic() < until:
-                sleep(0.001)  # sleep: until it has noted that
+                sleep(0.001)  # sleep: until that thread has noted the code
                 code = getattr(self.popen, "returncode", None)
         return code
 
@@ -85,13 +85,13 @@ class _Worker:
         return None if self.words is None else self.words.read()
 
     def close(self) -> None:
-        """Close the file: frames that a debugger or a check has looked at may keep it for longer."""
+        """Close the file now: frames that a debugger has inspected may keep the object alive for longer."""
         if self.words is not None:
             self.words.close()
 
 
 class _Counts:
-    """How many processes the kernel has killed because memory was short, of those that may have been workers."""
+    """Counts the processes, possibly workers, that the kernel has killed because memory was short."""
 
     def __init__(self) -> None:
         self.seen: int | None = None
@@ -104,7 +104,7 @@ class _Counts:
         self.seen = now
 
     def explain(self, exitcode: int | None) -> bool | None:
-        """Whether a worker that ended so was killed because memory was short; None if that is not known."""
+        """Whether a worker with this exit code was killed because memory was short; None if that is not known."""
         if exitcode is not None and exitcode != -signal.SIGKILL:
             return False
         self.look()
@@ -123,7 +123,7 @@ _counts = _Counts()
 
 
 def expect() -> None:
-    """Look how many processes the kernel has killed so far: workers are going to be started."""
+    """Note how many processes the kernel has killed so far, before workers are started."""
     with _lock:
         if not _workers:
             _counts.seen = killed_by_kernel()
@@ -134,14 +134,14 @@ def watch(process: Any, words: LastWords | None) -> None:
     """Begin to watch a worker that has just been started: a `Process`, and the file for its last words."""
     with _lock:
         _workers[process.pid] = _Worker(process, words)
-        _facts.pop(process.pid, None)  # of an older process with this id
+        _facts.pop(process.pid, None)  # the facts of an older process with this pid
 
 
 def bury(pid: int, exitcode: int | None = None) -> Facts:
-    """Return what is known of a dead worker, and watch it no longer. It may be called again.
+    """Return the facts about a dead worker, and watch it no longer. May be called again.
 
-    Waits a moment for the process, which is at its end, if nobody has done so. `exitcode` is what the caller knows of
-    the end.
+    If no thread has waited for the process, which is at its end, waits a moment for it. `exitcode` is the exit code, if
+    the caller knows it.
     """
     worker = _workers.get(pid)
     code = None if worker is None else worker.ended()
@@ -161,7 +161,7 @@ def bury(pid: int, exitcode: int | None = None) -> Facts:
 
 
 def join_and_bury(process: Any) -> Facts:
-    """Wait for a worker's process, however long its end takes, and watch it no longer. Return what is known of it."""
+    """Wait for a worker's process, no matter how long it takes, and watch it no longer. Return the facts about it."""
     worker = _workers.get(process.pid)
     if worker is None:
         process.join()
@@ -173,9 +173,9 @@ def join_and_bury(process: Any) -> Facts:
 
 
 def killed_by_kernel() -> int | None:
-    """Return how many processes the kernel has killed because memory was short, as far as it tells, or None.
+    """Return how many processes the kernel has killed because memory was short, or None if it does not say.
 
-    The number is that of this process's control group, or of the whole system if the group has none.
+    The number is for this process's control group, or for the whole system if the group has no count.
     """
     for path in (*_of_group(), "/proc/vmstat"):
         try:
@@ -188,7 +188,7 @@ def killed_by_kernel() -> int | None:
 
 
 def _of_group() -> list[str]:
-    """Return the files that may have the number of this process's control group, of either version of these."""
+    """Return the files that may contain the count of this process's control group, for both versions of cgroups."""
     paths = []
     try:
         for line in os.fsdecode(_content("/proc/self/cgroup")).splitlines():
@@ -203,7 +203,7 @@ def _of_group() -> list[str]:
 
 
 def _content(path: str) -> bytes:
-    """Return what a file of the kernel has. An object for the file would take as long as the kernel does."""
+    """Return the content of a file of the kernel. Making a file object would take as long as the reading itself."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         parts = [os.read(descriptor, 1 << 16)]

@@ -78,7 +78,7 @@ def hold(executor: ThreadPoolExecutor, future: Any) -> None:
     if ended:
         _std_submit(executor, int)
     elif _NO_THREADS_AT_EXIT and not executor._threads and not executor._interlock_is_materialized:
-        with suppress(RuntimeError):  # it may be possible again when the call is submitted
+        with suppress(RuntimeError):  # a worker may start when the call is submitted
             executor._interlock_start_worker()
 
 
@@ -127,7 +127,7 @@ def _fulfil(future: Any, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: 
 
 
 def refuses_for_exit(error: Exception) -> bool:
-    """Whether the error says that no more calls or threads can start because the interpreter is exiting."""
+    """Whether the error says that no call or thread can start because the interpreter is exiting."""
     return _std._shutdown and isinstance(error, RuntimeError) and not isinstance(error, BrokenExecutor)
 
 
@@ -139,8 +139,8 @@ def may_start() -> bool:
 def _finish() -> None:
     """At exit, let workers make held calls for as long as the futures that they wait for complete.
 
-    When all submitted calls are done and no held call was submitted meanwhile, the remaining ones wait for futures
-    that no executor will complete. Cancel them. After this the standard library ends the workers.
+    When all submitted calls are done and no held call was submitted meanwhile, the remaining held calls wait for
+    futures that no executor will complete. They are cancelled. After this the standard library ends the workers.
     """
     if not _all_held():
         return
@@ -161,7 +161,7 @@ def _finish() -> None:
     for future in _all_held():
         try:
             future._interlock_cancel_at_once()
-        except BaseException:  # from a callback; the threads must end all the same
+        except BaseException:  # from a callback; the threads must still end
             LOGGER.critical("Exception in a callback of %r", future, exc_info=True)
 
 

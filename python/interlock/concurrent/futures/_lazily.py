@@ -1,4 +1,4 @@
-"""The generators behind `map()`: one for calls that are all submitted, and one that submits a few calls ahead."""
+"""The generators behind `map()`: one for calls that are already submitted, one that submits a few calls ahead."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def checked_buffersize(buffersize: int) -> int:
 
 
 def give(results: Results) -> Iterator[Any]:
-    """Yield the results; when the caller wants no more, cancel the calls that have not begun."""
+    """Yield the results. When the caller closes the generator, cancel the calls that have not begun."""
     try:
         yield from results
     finally:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["pass_on"]
 
 _DEEPEST = 20
-"""How deep calls nest; a longer chain continues after these have returned."""
+"""How deep calls may nest; a longer chain continues after these calls have returned."""
 
 
 class _Passing(local):
-    """How deep one thread's calls are nested, and the calls that it has put off."""
+    """How deep one thread's calls are nested, and the calls that the thread has put off."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -28,7 +28,7 @@ _passing = _Passing()
 
 
 def pass_on(end: Callable[[], object]) -> None:
-    """Call `end`, which may come here again: now, or, if calls are nested too deep, when the outermost one returns."""
+    """Call `end`, which may call this function: now, or, if calls are nested too deep, when the outermost returns."""
     here = _passing
     if here.depth == _DEEPEST:
         here.later.append(end)
@@ -46,5 +46,5 @@ def _go_on(later: deque[Callable[[], object]]) -> None:
     while later:
         try:
             later.popleft()()
-        except BaseException:  # from a callback; the others must be told all the same
+        except BaseException:  # from a callback; the other calls must still be made
             LOGGER.critical("Exception in a callback", exc_info=True)

@@ -35,12 +35,12 @@ __all__ = ["Crew", "Manager", "end", "interrupt", "is_interrupt"]
 
 
 _GRACE = 1.0
-"""Seconds that workers have after a Ctrl-C to end what they run."""
+"""Seconds after a Ctrl-C until workers that still run a call are killed."""
 
 
 def end(process: Any, how: str) -> None:
-    """End a process by its method of that name, if it still runs."""
-    with suppress(ValueError, ProcessLookupError):  # it has ended, or was closed
+    """End a process by its method `how` ("terminate" or "kill"), if it still runs."""
+    with suppress(ValueError, ProcessLookupError):  # it has ended, or the program has closed it
         getattr(process, how)()
 
 
@@ -70,7 +70,7 @@ class Crew:
         self._lock = Lock()
 
     def end_all(self, how: str) -> None:
-        """End all processes by their method of that name, and those that are just being started. Calls are lost."""
+        """End all processes by their method `how`, also processes that are just being started. Their calls are lost."""
         self.pool.abandon()
         self._ends_by = how
         for process in [*self.processes.values()]:
@@ -79,9 +79,8 @@ class Crew:
     def begin(self, is_forked: bool) -> None:
         """If the processes are forked, start them all before the first call: a fork should find few threads.
 
-        If they are not forked, raise RuntimeError in a child that is still importing the main module: that has to
-        happen before the thread exists that would start them later. Forked processes may be started there, as in the
-        standard library.
+        Otherwise, raise RuntimeError in a child that is still importing the main module, before the thread exists that
+        would start processes later. Forked processes may be started in such a child, as in the standard library.
         """
         if is_forked:
             self.start_missing()
@@ -91,14 +90,14 @@ class Crew:
             spawn._check_not_importing_main()  # type: ignore[attr-defined]
 
     def start_missing(self) -> None:
-        """Start as many processes as are missing. Raises OSError if there can't be one."""
+        """Start the missing processes. Raises OSError if a process can't be started."""
         with self._lock:
             take_seats(self.pool, self.pool.missing_workers(), self._start_all)
 
     def start_for(self, future: Future[Any]) -> None:
         """Start the missing processes for a call that was just submitted. If this raises, the call will not run.
 
-        An `Exception` is not raised if a worker already has the call.
+        If a worker already has the call, raises no `Exception`.
         """
         try:
             self.start_missing()
@@ -107,13 +106,13 @@ class Crew:
                 raise
 
     def start_another(self) -> None:
-        """Start a process, unless there are as many as there may be. Raises OSError if there can't be one."""
+        """Start a process, unless the pool has all its processes. Raises OSError if it can't be started."""
         seat = self.pool.add_worker()
         if seat is not None:
             self.start(seat)
 
     def start(self, given: ProcessSeat) -> None:
-        """Start a process for a seat. Raises OSError if there can't be one."""
+        """Start a process for a seat. Raises OSError if it can't be started."""
         self._start_all([given])
 
     def _start_all(self, seats: list[ProcessSeat]) -> None:
@@ -136,9 +135,9 @@ class Crew:
 
 
 def interrupt(managers: list[Manager]) -> None:
-    """End pools: cancel the calls that wait, and kill the workers that still run a call a second later.
+    """End pools: cancel the waiting calls, and kill the workers that still run a call a second later.
 
-    Ctrl-C in a terminal reaches the workers, too; but a function written in C may go on.
+    Ctrl-C in a terminal reaches the workers, too, but a function written in C may continue.
     """
     for manager in managers:
         manager.give_up()
@@ -156,9 +155,10 @@ def _all_managers() -> list[Manager]:
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is the reason why a block ends. In `asyncio.run()` it cancels the main task first.
+    """Whether Ctrl-C is the reason why a block ends. In `asyncio.run()`, Ctrl-C first cancels the main task.
 
-    Only a private attribute of the runner tells that cancellation from others; it is found by its handler for SIGINT.
+    Only a private attribute of the runner distinguishes that cancellation from others. The runner is found through its
+    handler for SIGINT.
     """
     if isinstance(error, KeyboardInterrupt):
         return True
@@ -185,30 +185,30 @@ class Waker:
 class Manager(threading.Thread):
     """The thread that does a pool's work in Python: it starts workers, buries them, and calls callbacks.
 
-    It does not keep the pool's owner alive. When that is gone, the pool is shut down.
+    It does not keep the pool's owner alive. When the owner is gone, the pool is shut down.
     """
 
     def __init__(self, owner: Any, crew: Crew, broke: Callable[[Any], None]) -> None:
         super().__init__()
         self.finished = Event()
-        """Whether all is done. (Up to 3.12, `threading` takes a thread for ended when Ctrl-C has ended its join.)"""
+        """Set when all is done. (Up to 3.12, `threading` regards a thread as ended after Ctrl-C has ended its join.)"""
         self._crew = crew
         self._broke = broke
         shut_down = crew.pool.shutdown
         self._owner = weakref.ref(owner, lambda _: shut_down())
 
     def waker(self) -> Waker:
-        """Return what the standard library keeps beside this thread, and calls at the exit."""
+        """Return the object that the standard library keeps beside this thread, and calls at exit."""
         return Waker(self)
 
     def wakeup(self) -> None:
-        """The interpreter is exiting: the workers do what was submitted, and end. After a Ctrl-C, they end at once."""
+        """Handle the interpreter's exit: the workers finish the submitted calls. After a Ctrl-C, they end at once."""
         self._crew.pool.shutdown()
         if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
             interrupt(_all_managers())
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for the end of the pool. If Ctrl-C ends the wait while the interpreter is exiting, all pools end."""
+        """Wait for the end of the pool. If Ctrl-C ends the wait while the interpreter is exiting, end all pools."""
         try:
             super().join(timeout)
         except KeyboardInterrupt:
@@ -217,7 +217,7 @@ class Manager(threading.Thread):
             raise
 
     def give_up(self) -> None:
-        """Accept no more calls, and cancel those that wait."""
+        """Accept no more calls, and cancel the waiting calls."""
         self._crew.pool.shutdown()
         self._crew.pool.cancel_waiting()
 
@@ -228,7 +228,7 @@ class Manager(threading.Thread):
             self.finished.wait()
 
     def run(self) -> None:
-        """Do what the pool asks for, until it is at its end."""
+        """Serve the pool's requests until the pool ends."""
         try:
             self._manage()
         finally:
@@ -252,7 +252,7 @@ class Manager(threading.Thread):
 
     def _bury(self, pid: int) -> int | None:
         process = self._crew.processes.pop(pid, None)
-        # A program may have taken it out.
+        # A program may have removed the process from the dictionary.
         return (bury(pid) if process is None else join_and_bury(process)).exitcode
 
     def _break(self, _: Any) -> None:

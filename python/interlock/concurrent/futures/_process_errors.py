@@ -1,6 +1,6 @@
 """The errors of calls in worker processes: exceptions of the calls, deaths of workers, broken pools, time limits.
 
-The thread that asks for a result makes the error, from what the engine knows. For futures with callbacks, the manager
+The thread that asks for a result makes the error from the engine's data. For futures with callbacks, the manager
 thread of the pool does.
 """
 
@@ -35,13 +35,13 @@ __all__ = [
 ]
 
 _BROKEN = "A process in the process pool was terminated abruptly while the future was running or pending."
-"""What futures of a broken pool say in the standard library of every version; programs look for it."""
+"""The message of a broken pool's futures in the standard library of every version; programs look for it."""
 POOL_IS_BROKEN = "A child process terminated abruptly, the process pool is not usable anymore"
-"""What `submit()` of a broken pool says there."""
+"""The message of `submit()` of a broken pool there."""
 
 
 class Death:
-    """The death of a worker, as the engine tells of it. `payload` has the pickle of the call that the worker ran."""
+    """The death of a worker, from the engine's data. `payload` contains the pickle of the call that the worker ran."""
 
     def __init__(self, told: Any, payload: Any = None) -> None:
         self.pid, self.exitcode, self.name, self.was_ready, self.was_running, self.refusal = told
@@ -51,14 +51,14 @@ class Death:
 
 
 def answer(kind: str, data: Any, payload: Any = None) -> BaseException:
-    """Return what the future of a call raises that has no result. `kind` and `data` are what the engine has."""
+    """Return the error of a call that has no result. `kind` and `data` come from the engine."""
     if kind == "unreadable":
         return data if isinstance(data, KeyboardInterrupt) else result_lost(data)
     return _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data, payload)
 
 
 def failed(future: Future[Any], error: BaseException) -> Future[Any]:
-    """Complete a future whose call no worker will be given."""
+    """Complete the future of a call that no worker will get."""
     future.set_running_or_notify_cancel()
     future.set_exception(error)
     return future
@@ -72,7 +72,7 @@ def not_pickled(error: BaseException) -> BaseException:
 
 
 def broken_message(told: Any) -> str:
-    """What `submit()` says of an executor that broke by this death."""
+    """Return the message of `submit()` for an executor that broke by this death."""
     return str(broken(Death(told), POOL_IS_BROKEN))
 
 
@@ -102,7 +102,7 @@ def worker_died(death: Death) -> WorkerDiedError:
 
 
 def broken(death: Death, first_line: str = _BROKEN) -> BrokenProcessPool:
-    """Return the error of a pool that ended with a worker. `first_line` is followed by what is known of the worker."""
+    """Return the error of a pool that broke with a worker. After `first_line`, it describes the worker's death."""
     error = _error(death, first_line)
     if death.refusal is not None:
         error.__cause__ = load_exception(death.refusal)
@@ -134,7 +134,7 @@ def _place(payload: Any) -> str | None:
 
 
 def _task(payload: Any) -> str | None:
-    """Describe a call, which was sent as a pickle, is a name and arguments, or is described already."""
+    """Describe a call, given as a pickle, as a name and arguments, or as a description."""
     if not payload:
         return None
     if isinstance(payload, str):
@@ -146,7 +146,7 @@ def _task(payload: Any) -> str | None:
 
 
 def _told(death: Death, facts: dict[str, Any]) -> list[str]:
-    """Tell in sentences how a worker died."""
+    """Return sentences that say how a worker died."""
     where = f", submitted at {facts['submitted_at']}" if facts["submitted_at"] else ""
     if death.refusal is not None:
         when = "could not be initialized"

@@ -23,7 +23,7 @@ else:
 
     def batched(items: Iterator[Any], size: int) -> Iterator[tuple[Any, ...]]:
         """Return the items in tuples of that size. Raises ValueError as the standard executor of the version does."""
-        itertools.islice((), size)  # raises it now, before an item is taken
+        itertools.islice((), size)  # raises the error now, before an item is taken
         return iter(lambda: tuple(itertools.islice(items, size)), ())
 
 
@@ -36,7 +36,7 @@ _REFRESH = 0.05
 def given(
     buffersize: int | None, return_exceptions: bool, progress: _Progress, task_timeout: float | None
 ) -> dict[str, Any]:
-    """Return those of these arguments of `map()` that were given: the standard function may not have them."""
+    """Return the arguments of `map()` that the caller has passed: the standard function may not have the others."""
     more = {
         "buffersize": buffersize,
         "return_exceptions": return_exceptions,
@@ -57,7 +57,7 @@ def mapped(
     progress: _Progress,
     task_timeout: float | None,
 ) -> Iterator[Any]:
-    """Do what `ProcessPoolExecutor.map()` says."""
+    """Implements `ProcessPoolExecutor.map()`."""
     if chunksize < 1:
         raise ValueError("chunksize must be >= 1.")
     if buffersize is not None:
@@ -97,7 +97,7 @@ def _call_each(fn: Callable[..., Any], chunk: tuple[tuple[Any, ...], ...]) -> li
 
 
 def _length(iterables: tuple[Any, ...]) -> int | None:
-    """How many results there will be, or None if that can't be known."""
+    """Return how many results there will be, or None if that is not known."""
     try:
         return min(map(len, iterables))
     except TypeError:
@@ -105,7 +105,7 @@ def _length(iterables: tuple[Any, ...]) -> int | None:
 
 
 def show_progress(pool: Any, progress: _Progress) -> None:
-    """Do what `ProcessPoolExecutor.progress()` says, for the engine of the executor."""
+    """Implements `ProcessPoolExecutor.progress()`, for the engine of the executor."""
     from interlock._progress import bar
 
     counts = pool.counts()

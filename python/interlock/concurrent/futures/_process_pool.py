@@ -63,7 +63,7 @@ _INTERNALS = tuple(
     )
     if hasattr(_std, name)
 )
-"""What the standard executor is made of. If somebody replaces one of them, executors run the standard code."""
+"""The parts of the standard executor. If a program replaces one of them, executors run the standard code."""
 _known = {name: getattr(_std, name) for name in _INTERNALS}
 _known_run = _std._ExecutorManagerThread.run
 _private = {
@@ -88,7 +88,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
 
     _interlock_pool: _interlock.ProcessPool | None = None
     _interlock_running: _interlock.ProcessPool | None = None
-    """The same, as long as the executor takes calls."""
+    """The same pool, as long as the executor accepts calls."""
 
     def __init__(
         self,
@@ -109,19 +109,19 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """Make an executor with at most `max_workers` processes (None: as many as processors).
 
         Each process first calls `initializer(*initargs)`. `max_tasks_per_child`: a process ends after so many calls,
-        and another one takes its place.
+        and a new process takes its place.
 
         `on_worker_death` says what the death of a process means: "fail-task" (its call fails with
-        `interlock.WorkerDiedError`, another process takes its place, and every other call runs), "retry" (its call
-        runs again, `retries` times at most), or "break" (all calls fail with BrokenProcessPool, as in the standard
-        library). The default is "fail-task", or "break" after `interlock.install()`. At most `max_pending` calls wait
-        for a process (None: any number); when so many do, submit() blocks. `memory_limit`: a process that has more
-        bytes of resident memory after a call ends, and another one takes its place. With `relay`, log records of the
-        processes go to the loggers of this one, and lines that they print appear here with the worker's name before
-        them. With `remember_submit`, a WorkerDiedError says where its call was submitted; that makes submit() slower
-        (None: if the environment variable INTERLOCK_SUBMIT_PLACE is 1). With `read_only_buffers`, large buffers of
-        arguments and results, such as the data of NumPy arrays, can't be written to where they arrive; otherwise they
-        are the receiver's own.
+        `interlock.WorkerDiedError`, another process takes its place, and every other call runs), "retry" (its call runs
+        again, `retries` times at most), or "break" (all calls fail with BrokenProcessPool, as in the standard library).
+        The default is "fail-task", or "break" after `interlock.install()`. At most `max_pending` calls wait for a
+        process (None: any number); when so many do, submit() blocks. `memory_limit`: a process with more bytes of
+        resident memory ends after its call, and a new process takes its place. With `relay`, log records of the
+        processes go to the loggers of this process, and lines that they print appear here, after the worker's name.
+        With `remember_submit`, a WorkerDiedError says where its call was submitted; that makes submit() slower (None:
+        if the environment variable INTERLOCK_SUBMIT_PLACE is 1). With `read_only_buffers`, the receiver can't write to
+        large buffers of arguments and results, such as the data of NumPy arrays; otherwise the buffers are the
+        receiver's own.
         """
         if not self._interlock_can_be_native():
             extras = (
@@ -180,7 +180,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         )
 
     def _interlock_can_be_native(self) -> bool:
-        """Whether nobody has changed what the standard executor is made of."""
+        """Whether the parts of the standard executor are unchanged."""
         cls = type(self)
         return (
             _native_init
@@ -192,10 +192,10 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Let a process call `fn(*args, **kwargs)`, and return the future of its result.
 
-        Blocks only if the executor has `max_pending` and that many calls wait; not in a callback on its own thread, by
-        which room is made. Raises RuntimeError after shutdown(), and BrokenProcessPool if the executor is broken. What
-        can't be pickled is refused here, with the path to the culprit; after `interlock.install()`, the future has that
-        exception, as in the standard library.
+        Blocks only if the executor has `max_pending` and that many calls wait. Never blocks in a callback on the
+        executor's own thread, because that thread makes room. Raises RuntimeError after shutdown(), and
+        BrokenProcessPool if the executor is broken. If the call can't be pickled, raises the error, with the path to
+        the culprit; after `interlock.install()`, the future gets that exception, as in the standard library.
         """
         pool = self._interlock_running
         if pool is not None:
@@ -249,7 +249,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """Raise what submit() raises if the executor takes no calls."""
         if self._broken:
             raise _Broken(self._broken)
-        # At the exit the standard library's manager thread shuts its executor down, if there is one.
+        # At exit, the standard library's manager thread shuts its executor down, if it has such a thread.
         if self._shutdown_thread or (_std._global_shutdown and self._executor_manager_thread is not None):
             raise RuntimeError("cannot schedule new futures after shutdown")
         if _std._global_shutdown:
@@ -263,7 +263,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         return _Broken(self._broken)
 
     def _interlock_begin(self) -> None:
-        """Start the processes, if they are forked, and then the thread."""
+        """Start the processes, if they are forked, and then the manager thread."""
         self._interlock_crew.begin(not self._safe_to_dynamically_spawn_children)
         manager = Manager(self, self._interlock_crew, _broke)
         manager.start()
@@ -285,9 +285,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
     ) -> Iterator[Any]:
         """Return an iterator over the results of `fn` for the items of the iterables, in order, like built-in `map`.
 
-        It submits all calls at once, `chunksize` items in each, or, with `buffersize`, at most so many ahead of the
-        results that the caller has taken. The iterator's __next__() blocks until the next result arrives. It raises
-        what the call raised, or TimeoutError `timeout` seconds after map().
+        It submits all calls at once, `chunksize` items in each. With `buffersize`, it submits at most that many calls
+        ahead of the results that the caller has taken. The iterator's __next__() blocks until the next result arrives.
+        It raises what the call raised, or TimeoutError `timeout` seconds after map().
         """
         from interlock.concurrent.futures._process_map import given, mapped
 
@@ -320,7 +320,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             for future in held:
                 future._interlock_cancel_at_once()
         if cancel_futures or not held:
-            pool.shutdown()  # else the last of the calls that are held does this
+            pool.shutdown()  # otherwise the last held call does this
         if cancel_futures:
             pool.cancel_waiting()
         if manager is not None and wait:
@@ -336,7 +336,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             self._interlock_interrupt(manager)
         try:
             return super().__exit__(kind, error, traceback)
-        except KeyboardInterrupt:  # while it waited
+        except KeyboardInterrupt:  # during the wait
             self._interlock_interrupt(manager)
             raise
 
@@ -353,14 +353,14 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
             self._interlock_held.add(future)
 
     def _interlock_let_go(self, future: Future[Any]) -> None:
-        """Forget a call that was held."""
+        """Forget a held call."""
         with self._shutdown_lock:
             self._interlock_held.discard(future)
             if self._shutdown_thread and not self._interlock_held:
                 self._interlock_pool.shutdown()  # type: ignore[union-attr]
 
     def _interlock_submit_ready(self, future: Future[Any], limits: Any, call: Any, site: str | None) -> None:
-        """Submit a call that was held, which will complete `future`."""
+        """Submit a held call, which will complete `future`."""
         fn, args, kwargs = call
         if self._interlock_remembers and site is not None:
             fn = placed(fn, site)
@@ -371,16 +371,16 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         """Whether calls that wait for others note where they were submitted."""
         return self._interlock_remembers
 
-    # Beyond the standard library.
+    # Additions to the standard library.
 
     def at(
         self, *, priority: int = 0, timeout: float | None = None, retries: int | None = None
     ) -> ProcessSubmitter:
         """Return a submitter of calls to this executor with conditions.
 
-        `priority`: calls with a smaller number begin first; the default is 0. `timeout` (seconds): a call that runs
-        for longer is ended, with its process, and fails with TimeoutError; a new process takes its place.
-        `retries`: how often a call runs again whose process died (with `on_worker_death="retry"`).
+        `priority`: calls with a smaller number begin first; the default is 0. `timeout` (seconds): a call that runs for
+        longer is ended, with its process, and fails with TimeoutError; a new process takes its place. `retries`: how
+        often a call runs again after its process died (with `on_worker_death="retry"`).
         """
         from interlock.concurrent.futures._process_submitter import ProcessSubmitter
 
@@ -407,7 +407,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         return ProcessSubmitter(self._interlock_native(), 0, None, ()).call(fn, *args, **kwargs)
 
     def stop(self, future: Future[Any]) -> bool:
-        """Cancel a call of this executor, also if it is running: then its process is ended.
+        """Cancel a call of this executor, even a running one: then its process is ended.
 
         A new process takes its place; no other call is lost. Returns whether the call is cancelled, as
         ``future.cancel(running=True)`` does. Raises ValueError if it is a call of another executor. Does not block.
@@ -418,10 +418,10 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         return future.cancel(running=True)
 
     def progress(self, progress: _Progress = True) -> None:
-        """Show how many of the calls submitted so far are done, until all are.
+        """Show how many of the calls submitted so far are done, until all of them are done.
 
-        `progress`: True to show a bar, a string as its title, or a function to call with the numbers of calls done and
-        of all. Blocks until all these calls are done.
+        `progress`: True to show a bar, a string as its title, or a function to call with the number of calls done and
+        the number of all calls. Blocks until all these calls are done.
         """
         from interlock.concurrent.futures._process_map import show_progress
 
@@ -474,7 +474,7 @@ def _inlet(context: Any) -> Any:
 
 
 def _broke(executor: ProcessPoolExecutor) -> None:
-    """A process died, and the executor breaks with it."""
+    """Mark an executor as broken after a process died."""
     with executor._shutdown_lock:
         executor._interlock_running = None
         executor._shutdown_thread = True

@@ -25,7 +25,7 @@ __all__ = [
 
 
 def checked_workers(max_workers: Any) -> int:
-    """Return how many workers there are at most. Raises ValueError or TypeError."""
+    """Return the maximum number of workers. Raises ValueError or TypeError."""
     if max_workers is None:
         # Looked up now: tests replace it.
         count: int = getattr(os, "process_cpu_count", os.cpu_count)() or 1
@@ -36,7 +36,7 @@ def checked_workers(max_workers: Any) -> int:
 
 
 def checked_context(mp_context: Any, max_tasks_per_child: Any) -> Any:
-    """Return the context whose processes serve. Raises TypeError or ValueError."""
+    """Return the context that makes the processes. Raises TypeError or ValueError."""
     if mp_context is None:
         ours: Any = multiprocessing
         if "multiprocessing.popen_fork" not in installed():
@@ -95,13 +95,13 @@ def checked_memory_limit(memory_limit: Any) -> int | None:
 
 
 def check_extras(on_worker_death: str, retries: Any, memory_limit: Any) -> None:
-    """Check what a `Pool` has beyond the standard library's. Raises TypeError or ValueError."""
+    """Check the settings that a `Pool` has in addition to the standard library's. Raises TypeError or ValueError."""
     checked_retries(retries, on_worker_death, "a pool")
     checked_memory_limit(memory_limit)
 
 
 def distinct(value: Any) -> Any:
-    """Return what is equal for equal settings of the same types only: 1, True and 1.0 are equal, but not the same."""
+    """Return a key that is equal only for equal settings of the same type: 1, True and 1.0 are equal, but differ."""
     if isinstance(value, tuple):
         return type(value), tuple(map(distinct, value))
     if isinstance(value, frozenset):

@@ -1,4 +1,4 @@
-"""What programs find that look into a `ProcessPoolExecutor`: parts of the standard one that this does without."""
+"""Parts of the standard `ProcessPoolExecutor` that ours lacks, for programs that inspect them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["STAND_INS", "parts"]
 
 
 class _CallQueue:
-    """Stands for the queue between the standard executor and its processes, which has a thread of its own."""
+    """Represents the queue between the standard executor and its processes, which has a thread of its own."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     def join_thread(self) -> None:
         """There is no thread."""
@@ -28,13 +28,13 @@ class _CallQueue:
 
 
 def _pending(executor: ProcessPoolExecutor) -> dict[int, None]:
-    """Return as many entries as there are calls that have not ended. Their futures are with their owners."""
+    """Return as many entries as there are calls that have not ended, without their futures."""
     counts = executor._interlock_pool.counts()  # type: ignore[union-attr]
     return dict.fromkeys(range(counts[0] - counts[3]))
 
 
 def _why_broken(executor: ProcessPoolExecutor) -> str | Literal[False]:
-    """Return why the executor is broken. The engine knows it before the first future fails for that."""
+    """Return why the executor is broken, or False. The engine knows this before the first future fails."""
     death = executor._interlock_pool.broken()  # type: ignore[union-attr]
     if death is None:
         return False
@@ -74,7 +74,7 @@ STAND_INS = {name: StandIn(name, _native(make)) for name, make in _PARTS.items()
 
 
 def parts(standard: Any, private: Any) -> dict[str, Any]:
-    """Make those of the standard executor's private methods that start something, for programs that call them."""
+    """Make the standard executor's private methods that start something, for programs that call them."""
     starts: dict[str, Callable[[ProcessPoolExecutor], object]] = {
         "_adjust_process_count": lambda executor: executor._interlock_crew.start_missing(),
         "_launch_processes": lambda executor: executor._interlock_crew.start_missing(),

@@ -1,4 +1,4 @@
-"""Submitting to processes with conditions: a priority, a time limit, retries, other futures that come first."""
+"""Submitting to processes with conditions: a priority, a time limit, retries, futures to wait for."""
 
 from __future__ import annotations
 
@@ -85,4 +85,4 @@ class ProcessSubmitter(Submitter):
         return self._priority, self._timeout, self._retries
 
     def _limit(self, future: Future[Any]) -> None:
-        """The engine ends a call whose time is over."""
+        """Do nothing: the engine ends a call whose time is over."""

@@ -1,12 +1,12 @@
 """Brings log records and output of worker processes to the parent.
 
-A worker puts each record, and each line when it is whole, into a queue before it goes on. So what it logged and printed
-before its death is there. The output is that of Python code: what a library in C, or a program that the worker starts,
-writes goes to the descriptors that the worker has inherited.
+A worker puts each record, and each complete line, into a queue before it continues. So nothing that it
+logged or printed before its death is lost. Only output of Python code is relayed: a library in C, or a program that the
+worker starts, writes to the descriptors that the worker has inherited.
 
-A thread of the parent gives each record to the logger of the same name, and writes the lines, each with the worker's
-name before it. Handlers and filters act there. The worker decides by the levels of the parent's loggers what is logged;
-it has them as they were when it was started.
+A thread of the parent passes each record to the logger of the same name, and writes the lines, each after the worker's
+name. Handlers and filters run in the parent. The worker applies the levels that the parent's loggers had when the
+worker was started.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 __all__ = ["Inlet", "Outlet"]
 
 _MOST = 10_000
-"""How many messages wait for the parent's thread at most. Then workers wait for it."""
+"""The most messages that may wait for the parent's thread. When there are more, workers wait."""
 _LOOK_AGAIN = 1.0
-"""Seconds after which a worker that waits for room looks whether its parent is still there."""
+"""Seconds after which a worker that waits for room checks whether its parent is still alive."""
 _LONGEST = 8192
-"""A line that is longer is sent in pieces: a progress bar may never end its line."""
+"""A longer line is sent in pieces: a progress bar may never end its line."""
 
 
 class Inlet:
-    """The end of the relay that the parent has, with its thread."""
+    """The parent's end of the relay, with its thread."""
 
     def __init__(self, context: Any) -> None:
-        """Make a relay. `context` is that of the workers."""
+        """Make a relay. `context` is the context of the workers."""
         self._queue = Queue(_MOST, ctx=context)
         self.outlet = Outlet(self._queue)
         self._thread = Thread(
@@ -49,18 +49,18 @@ class Inlet:
         )
 
     def open(self) -> None:
-        """Begin to show what comes. Workers that are forked should be there already."""
+        """Begin to show messages. Forked workers should have been started already."""
         self._thread.start()
 
     def close(self) -> None:
-        """Block until all has been shown that workers have sent before. They have ended when this is called."""
+        """Block until all messages of the workers have been shown. The workers must have ended before."""
         self._queue.put(None)
         if self._thread is not current_thread():
             self._thread.join()
 
 
 class Outlet:
-    """The end that a worker has. It is inherited, or given to a worker that is being started."""
+    """A worker's end of the relay. A forked worker inherits it; any other worker gets it when it is started."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
@@ -70,13 +70,13 @@ class Outlet:
         self._is_alone = False
 
     def __getstate__(self) -> dict[str, Any]:
-        """Take the levels of the loggers along. Workers that are forked have them."""
+        """Include the levels of the loggers, for workers that are not forked."""
         levels = {logger.name: logger.level for logger in _loggers()}
         return {**self.__dict__, "_levels": levels, "_disabled": logging.root.manager.disable}
 
     def open(self, label: str) -> None:
         """Relay what this process logs and prints from now on."""
-        for logger in _loggers():  # the parent's have all of this
+        for logger in _loggers():  # the parent's loggers apply these
             logger.handlers.clear()
             logger.filters.clear()
             logger.propagate = True
@@ -93,7 +93,7 @@ class Outlet:
         )
 
     def close(self) -> None:
-        """Send what is left of lines that have not ended. What is printed after this is sent when it is flushed."""
+        """Send the incomplete lines. Output after this is sent when it is flushed."""
         for lines in self._lines:
             lines.end()
 
@@ -114,7 +114,7 @@ def _loggers() -> list[logging.Logger]:
 
 
 class _Handler(logging.Handler):
-    """Sends records."""
+    """Sends log records to the parent."""
 
     def __init__(self, outlet: Outlet) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class _Handler(logging.Handler):
 
 
 def _pickled(record: logging.LogRecord) -> bytes:
-    """Pickle a record, with its message and traceback as text, and attributes that can't be pickled as they print."""
+    """Pickle a record. Its message and traceback become text; attributes that can't be pickled, their `repr()`."""
     state = {**record.__dict__, "msg": record.getMessage(), "args": None, "exc_info": None}
     if record.exc_info and not record.exc_text:
         state["exc_text"] = _formatter.formatException(record.exc_info)
@@ -150,7 +150,7 @@ def _picklable(value: Any) -> Any:
 
 
 class _Lines(io.RawIOBase):
-    """What is below a worker's `sys.stdout` or `sys.stderr`. Threads have lines of their own."""
+    """The raw stream below a worker's `sys.stdout` or `sys.stderr`. Each thread has its own line."""
 
     def __init__(self, outlet: Outlet, label: str, name: str, number: int) -> None:
         self._outlet, self._label, self._name, self._number = outlet, label, name, number
@@ -179,7 +179,7 @@ class _Lines(io.RawIOBase):
             self._send_rest()
 
     def end(self) -> None:
-        """Send what is left now, and later at each flush: there may be no other chance."""
+        """Send the incomplete lines now, and from now on at each flush: there may be no other chance."""
         self._has_ended = True
         self._send_rest()
 
@@ -196,7 +196,7 @@ def _show_all(queue: Queue) -> None:
     while (message := queue.get()) is not None:
         try:
             _show(*message)
-        except Exception:  # of a handler or filter, or the stream is closed
+        except Exception:  # raised by a handler or filter, or the stream is closed
             if logging.raiseExceptions and sys.__stderr__ is not None:
                 traceback.print_exc(file=sys.__stderr__)
 

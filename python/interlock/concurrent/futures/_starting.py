@@ -1,6 +1,6 @@
-"""How workers are started for the seats of a pool: all is made before the first fork, what can wait comes afterwards.
+"""Starts workers for the seats of a pool: all objects are made before the first fork, notes are taken after the last.
 
-What a process writes after a fork, the kernel copies first, page by page.
+The reason: each page that a process writes to after a fork has to be copied by the kernel first.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Starting:
 
 
 def take_seats(pool: ProcessPool, number: int, start_all: Callable[[list[ProcessSeat]], None]) -> None:
-    """Take at most so many seats, and start workers for them: also for those that were taken before an error."""
+    """Take at most `number` seats and start workers for them, even for the seats taken before an error."""
     seats: list[ProcessSeat] = []
     try:
         for _ in range(number):
@@ -59,7 +59,7 @@ def start_workers(
     note: Callable[[Starting], None],
     has_started: Callable[[Starting], None] | None = None,
 ) -> None:
-    """Start a worker for each seat. Raises what the first one that can't be started raises; those before it live then.
+    """Start a worker for each seat. If one can't be started, raises its error; the workers before it stay.
 
     `has_started` is called with each worker at once, `note` after the last fork.
     """
@@ -87,5 +87,5 @@ def start_workers(
 def _last_words() -> LastWords | None:
     try:
         return LastWords()
-    except OSError:  # no descriptor is left: the worker can do without
+    except OSError:  # no descriptor is left: the worker runs without the file
         return None

@@ -1,4 +1,4 @@
-"""What `ThreadPoolExecutor.stats()` returns."""
+"""The result of `ThreadPoolExecutor.stats()`."""
 
 from __future__ import annotations
 

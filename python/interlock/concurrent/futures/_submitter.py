@@ -1,4 +1,4 @@
-"""Submitting with conditions: a priority, a time limit, other futures that come first."""
+"""Submitting with conditions: a priority, a time limit, futures to wait for."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Submitter:
         return give(Results(futures, timeout, return_exceptions))
 
     def _conditions(self) -> Any:
-        """What the executor has to know of a call that was held."""
+        """The conditions that the executor gets with a held call."""
         return self._priority
 
     def _limit(self, future: Future) -> None:
@@ -118,7 +118,7 @@ class Submitter:
 
 
 class LimitedSubmitter(Submitter):
-    """The same for `interlock.Executor("threads")`: the time limit is that of the running call."""
+    """A `Submitter` for `interlock.Executor("threads")`: the time limit is for the running call."""
 
     __slots__ = ()
 
@@ -140,18 +140,19 @@ class LimitedSubmitter(Submitter):
         return fn if self._timeout is None else limited(fn, self._timeout)
 
     def _limit(self, future: Future) -> None:
-        """The call begins its time itself."""
+        """Do nothing: the call starts its time limit itself."""
 
 
 class _Held:
     """A call that waits for futures.
 
-    Its own future may end first: cancelled, or because a future that it waits for failed. The thread that claims the
-    call does the rest: it submits the call, or, if the call's future has ended, tells its watchers.
+    Its own future may end first: because it was cancelled, or because a future that the call waits for failed. The
+    thread that claims the call does the rest: it submits the call, or, if the call's future was cancelled, reports
+    that.
     """
 
     _is_always_called = True
-    """Tells the engine to call it even if an earlier callback raised an exception that is not an `Exception`."""
+    """Makes the engine call this callback even if an earlier one raised an exception that is not an `Exception`."""
 
     def __init__(
         self,
@@ -218,7 +219,7 @@ class _Held:
         self._count()
 
     def _fail(self, error: BaseException) -> None:
-        with suppress(InvalidStateError):  # it was cancelled, or another one failed first
+        with suppress(InvalidStateError):  # it was cancelled, or another future failed first
             self.future.set_exception(error)
 
     def _count(self) -> None:

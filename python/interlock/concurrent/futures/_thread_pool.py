@@ -1,6 +1,6 @@
-"""`ThreadPoolExecutor`, derived from the engine's `ThreadPool`, which has the calls, and from the standard class.
+"""`ThreadPoolExecutor`, derived from the engine's `ThreadPool`, which holds the calls, and from the standard class.
 
-What most programs never call is imported by the methods that need it.
+Modules that most programs do not need are imported by the methods that need them.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _insides_of = attrgetter(
     "_worker",
     *(f"WorkerContext.{name}" for name in ("__init__", "initialize", "finalize", "run") if _HAS_CONTEXT),
 )
-"""What a standard executor is made of. If somebody replaces a part, executors run the standard library's code."""
+"""The parts of a standard executor. If a program replaces one, executors run the standard library's code."""
 _insides = _insides_of(_std)
 _were_changed = not all(map(is_original, _insides))
-"""Whether somebody has replaced a part before this module was imported."""
+"""Whether a part had been replaced before this module was imported."""
 
 
 def _insides_are_changed() -> bool:
@@ -112,11 +112,11 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         hold(self, future)
 
     def _interlock_let_go(self, future: Future) -> None:
-        """Forget a call that was held."""
+        """Forget a held call."""
         let_go(self, future)
 
     def _interlock_submit_ready(self, future: Future, priority: int, call: Any, site: str | None) -> None:
-        """Submit a call that was held, which will complete `future`."""
+        """Submit a held call, which will complete `future`."""
         submit_ready(self, future, priority, call, site)
 
     def map(
@@ -131,11 +131,12 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
     ) -> Iterator[Any]:
         """Return an iterator over the results of `fn` for the items of the iterables, in order, like built-in `map`.
 
-        It submits all calls at once, or, with `buffersize`, at most so many ahead of the results that the caller has
-        taken; then the iterables may be endless. The iterator's __next__() blocks until the next result arrives. It
-        raises what the call raised (or returns it, if `return_exceptions`), or TimeoutError `timeout` seconds after
-        map(). `progress`: True to show a bar, a string as its title, or a function to call with the numbers of results
-        returned and of all (None: not known). `chunksize` has an effect only in executors with processes.
+        It submits all calls at once. With `buffersize`, it submits at most that many calls ahead of the results that
+        the caller has taken, so the iterables may be endless. The iterator's __next__() blocks until the next result
+        arrives. It raises what the call raised (or returns it, if `return_exceptions`), or TimeoutError `timeout`
+        seconds after map(). `progress`: True to show a bar, a string as its title, or a function to call with the
+        numbers of results returned and of all (None: not known). `chunksize` has an effect only in executors with
+        processes.
         """
         from interlock.concurrent.futures._lazily import checked_buffersize, give, lazily
 
@@ -160,7 +161,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         return shown(results, progress, _length(iterables))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Accept no more calls, and end the threads when all waiting calls are done.
+        """Accept no more calls, and end the threads when all calls are done.
 
         If `cancel_futures`, cancels the waiting calls. If `wait`, blocks until the threads have ended.
         """
@@ -192,7 +193,7 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
             for thread in late:
                 thread.join()
 
-    # Beyond the standard library.
+    # Additions to the standard library.
 
     def at(self, *, priority: int = 0, timeout: float | None = None) -> Submitter:
         """Return a `Submitter` that submits calls to this executor with a priority or a time limit.
@@ -224,10 +225,10 @@ class ThreadPoolExecutor(ThreadPool, _std.ThreadPoolExecutor):
         return Submitter(self, 0, None, ()).call(fn, *args, **kwargs)
 
     def progress(self, progress: _Progress = True) -> None:
-        """Show how many of the calls submitted so far are done, until all are.
+        """Show how many of the calls submitted so far are done, until all of them are done.
 
-        `progress`: True to show a bar, a string as its title, or a function to call with the numbers of calls done and
-        of all. Blocks until all these calls are done.
+        `progress`: True to show a bar, a string as its title, or a function to call with the number of calls done and
+        the number of all calls. Blocks until all these calls are done.
         """
         from interlock._progress import bar
 
@@ -257,7 +258,7 @@ def _counts(executor: ThreadPoolExecutor) -> tuple[int, int, int, int]:
 
 
 def _made(max_workers: Any, prefix: Any, initializer: Any, initargs: Any) -> dict[str, Any]:
-    """Return what the standard `__init__` makes, without the attributes for which a native executor has substitutes."""
+    """Return the attributes that the standard `__init__` makes, except those that a native executor replaces."""
     init = _StdExecutor.__init__
     if init is _known_init and init.__code__ is _known_code:
         if max_workers is None:
@@ -270,7 +271,7 @@ def _made(max_workers: Any, prefix: Any, initializer: Any, initargs: Any) -> dic
 
 
 def _plainly_made(max_workers: int, prefix: Any, initializer: Any, initargs: Any) -> dict[str, Any]:
-    """Return the same for valid arguments, without a second object and what would be thrown away."""
+    """Return the same for valid arguments, without making a standard object and attributes to throw away."""
     kind: Any = _std.threading.Lock
     lock = allocate_lock() if kind is _StdLock or kind is _std_allocate_lock else kind()
     made: dict[str, Any] = {
@@ -295,7 +296,7 @@ def _attributes(executor: ThreadPoolExecutor, somebody_waits: bool) -> dict[str,
 
 
 _known_init: Any = None
-"""The standard `__init__`, if it makes what we know, and nobody has changed it."""
+"""The standard `__init__`, if it makes the attributes that we know, and has not been changed."""
 _expected = fresh(_StdExecutor, 1, "any")
 if is_original(_StdExecutor.__init__):
     _known_init, _known_code = _StdExecutor.__init__, _StdExecutor.__init__.__code__
@@ -316,10 +317,10 @@ make_native(
     ("BROKEN", "prepare_context"),
 )
 _submit = ThreadPoolExecutor.submit
-"""The method as we defined it, even if somebody replaces it."""
+"""The method as we defined it, even if a program replaces it."""
 
 
 def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
-    """Return how many calls map() makes, or None if it can't know."""
+    """Return how many calls map() makes, or None if that is not known."""
     lengths = [len(iterable) for iterable in iterables if isinstance(iterable, Sized)]
     return min(lengths) if len(lengths) == len(iterables) else None

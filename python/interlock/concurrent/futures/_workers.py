@@ -1,4 +1,4 @@
-"""The workers of an executor: how they start, run and end. The engine has the calls that they run and wait for.
+"""The workers of an executor: how they start, run and end. The engine holds the calls for which they wait.
 
 Comments tell the type checker to ignore lines where the standard library's stubs lack a name or make it read-only.
 """
@@ -24,7 +24,7 @@ _std_worker = _std._worker
 
 
 def start(executor: ThreadPoolExecutor) -> None:
-    """Start a worker of a native executor, unless it has enough. The caller holds the standard library's locks."""
+    """Start a worker of a native executor, unless there are enough. The caller holds the standard library's locks."""
     calls = executor._interlock_calls()
     worker = calls._interlock_worker()
     if worker is None:
@@ -83,7 +83,7 @@ else:
     def _work_materialized(reference: Any, context: Any, queue: Any) -> None:
         """Continue in the standard library's loop.
 
-        Up to 3.11 that loop marks the worker as idle after each call; later versions do when they find no call.
+        Up to 3.11 that loop marks the worker as idle after each call; in later versions, when the worker finds no call.
         """
         executor = reference()
         if "get_nowait" not in _std_worker.__code__.co_names and executor is not None and queue.empty():
@@ -113,7 +113,7 @@ def _work(reference: Any, context: Any, calls: WaitingCalls, worker: Worker) -> 
 
 
 def _run(worker: Worker) -> bool:
-    """Make calls. Returns True if the executor was materialized and its queue may have more of them."""
+    """Make calls. Returns True if the executor was materialized and its queue may contain more calls."""
     while True:
         try:
             return worker.work()

@@ -4,9 +4,9 @@
 
     from interlock import queue, threading
 
-To run a whole program on it, unchanged, use ``interlock run script.py``, or call `install`. What these modules do not
-replace is the standard library's, under the same names. Importing this package loads nothing else:
-each name below is loaded when it is first used.
+To run a whole program on it, unchanged, use ``interlock run script.py``, or call `install`. Names that these modules do
+not replace are the standard library's own. Importing this package loads nothing else: each name below is loaded when it
+is first used.
 """
 
 import sys
@@ -58,7 +58,7 @@ __all__ = [
 
 _DROP_INS = frozenset({"concurrent", "multiprocessing", "queue", "scheduler", "subprocess", "threading"})
 
-# Where each other public name lives.
+# The module that defines each other public name.
 _HOMES = {
     "DeadlockError": "_deadlock",
     "Executor": "_executor",

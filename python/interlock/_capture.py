@@ -101,8 +101,8 @@ def _is_ours(name: str) -> bool:
 def running_threads() -> tuple[str, ...]:
     """Names of the running threads, without the main thread and the calling one. Does not block for long.
 
-    The result is empty if nobody has imported `threading` yet (this function does not): only `threading` starts
-    threads with names.
+    The result is empty if `threading` has not been imported yet (this function does not import it): only `threading`
+    starts threads with names.
     """
     threading: Any = sys.modules.get("threading")
     if threading is None:

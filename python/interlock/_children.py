@@ -1,10 +1,11 @@
 """Carries the installation to the child processes of ``multiprocessing``.
 
-A forked child inherits it. A child that starts as a new interpreter installs Interlock before it imports the
-program's main module. Two places tell it to:
+A forked child inherits it. A child that starts as a new interpreter installs Interlock before it imports the program's
+main module. The instruction to do so is in two places:
 
 * The preparation data (spawn, forkserver), which a child unpickles first, hold an object that installs when it is
-  unpickled. They name what is installed when the parent starts the child, no matter when the fork server started.
+  unpickled. They name the modules that are installed when the parent starts the child, no matter when the fork server
+  started.
 * The command line of the fork server, because the server may import the main module for all its children. If the
   parent has uninstalled since, the child undoes the installation that it inherits.
 
@@ -57,7 +58,7 @@ class Carrier:
         self._patched: list[tuple[Any, str, Any, Any]] = []
 
     def unpatch(self) -> None:
-        """Undo the patches, except where somebody else has patched since."""
+        """Undo the patches, except where other code has patched since."""
         while self._patched:
             module, name, original, wrapper = self._patched.pop()
             if getattr(module, name) is wrapper:
@@ -94,11 +95,11 @@ class Carrier:
 
     def _spawnv_passfds(self, original: Callable[..., int], path: Any, args: list[Any], passfds: Any) -> int:
         modules = self._installed()
-        # Under -bb, the bytes among them can't be compared with a text.
+        # Under -bb, comparing arguments that are bytes with a string would raise.
         texts = [arg if isinstance(arg, str) else "" for arg in args]
         if modules and "-c" in texts:
             at = texts.index("-c") + 1
-            # The text before it differs from version to version.
+            # The text before the marker differs from version to version.
             before, server, after = args[at].partition(_FORKSERVER)
             if server:
                 join = f"exec({_join_code('join_as_fork_server', modules)!r}, {{}}); "

@@ -1,7 +1,7 @@
 """Notices when gevent or eventlet patches the standard library, so that Interlock can step aside.
 
 Both put green threads under the names that `install` replaces, and change the internals of the standard classes.
-Neither works with our classes, so both have to find the standard library's. This module hooks in as follows:
+Neither works with our classes, so both have to find the standard library's classes. This module hooks in as follows:
 
 * gevent notifies its subscribers before it patches anything. The list of subscribers is in ``gevent.events``, which
   gevent imports before it patches.
@@ -47,7 +47,7 @@ class Watch:
         self._is_subscribed = self._is_wrapped = False
 
     def subscribe(self) -> None:
-        """Begin with gevent, whose events have been imported by now."""
+        """Start watching gevent, whose events have been imported by now."""
         if not self._is_subscribed:
             self._is_subscribed = True
             sys.modules["gevent.events"].subscribers.insert(0, self._hear)
@@ -57,9 +57,9 @@ class Watch:
             self._step_aside("gevent")
 
     def wrap(self) -> None:
-        """Begin with eventlet, whose patcher has been imported by now."""
+        """Start watching eventlet, whose patcher has been imported by now."""
         if self._is_wrapped:
-            return  # by an earlier installation
+            return  # an earlier installation has wrapped it
         import functools
 
         self._is_wrapped = True

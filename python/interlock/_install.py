@@ -9,8 +9,8 @@ soon as its own code has run, before any other code can see it. Pending modules 
 
 The modules of this package list the names that they replace in ``__replaces__``.
 
-``interlock run`` loads this module before each program, and most of what an installation can need is not needed by
-most programs. So nothing is imported here before it is needed, not even `__future__`.
+``interlock run`` loads this module before each program, and most programs need few of the modules that an installation
+may need. So nothing is imported here before it is needed, not even `__future__`.
 """
 
 import os
@@ -101,7 +101,7 @@ _PARTS = {
     ),
     "multiprocessing.sharedctypes": ("interlock.multiprocessing._values",),
 }
-"""Those of our modules that import the standard module themselves, and may be the first to do so."""
+"""Modules of ours that import the standard module, and may be the first to import it."""
 
 _OFF = ("0", "off", "false", "no")
 
@@ -109,8 +109,8 @@ _OFF = ("0", "off", "false", "no")
 class _Pending:
     """A standard module that Interlock will patch once the program has imported it.
 
-    Our own module, or a part of it, may be the importer, and is then still incomplete. So the end of each of these
-    imports is an occasion to try.
+    Our own module, or a part of it, may be the importer, and is then still incomplete. So we try again at the end of
+    each of these imports.
     """
 
     def __init__(self, name: str) -> None:
@@ -118,7 +118,7 @@ class _Pending:
         self._watches = [WhenImported(module, lambda: _patch_pending(name)) for module in modules]
 
     def start(self) -> None:
-        # Backwards: the others are needed only if the first one finds our module half imported.
+        # In reverse order: the other watches are needed only if the first one finds our module half imported.
         for watch in reversed(self._watches):
             watch.start()
 
@@ -139,18 +139,19 @@ def turned_off() -> bool:
 def install(*, only: "Iterable[str] | None" = None, strict: bool = False) -> "InstallReport":
     """Replace the standard library's classes with Interlock's in this process and its children.
 
-    Replaces, in the real modules, every name that Interlock provides and nobody else has replaced before. Call it first
-    thing, before the program imports other modules and starts threads, as ``interlock run`` does. It imports none of
-    the standard modules: one that is not imported yet is patched as soon as any thread imports it. A second call adds
-    the modules that are not installed yet. Objects made before continue to work. Processes started by
+    Replaces, in the real modules, every name that Interlock provides, unless other code has replaced it before. Call it
+    first thing, before the program imports other modules and starts threads, as ``interlock run`` does. It imports none
+    of the standard modules: one that is not imported yet is patched as soon as any thread imports it. A second call
+    adds the modules that are not installed yet. Objects made before continue to work. Processes started by
     ``multiprocessing`` use Interlock too, with every start method; programs started by ``subprocess`` do not. The
-    environment variable ``INTERLOCK=0`` turns the function off. It changes nothing in a program that gevent or eventlet
-    has patched. When one of them begins to patch, Interlock uninstalls everything and prints a line on standard error.
+    environment variable ``INTERLOCK=0`` turns the function off. The function changes nothing in a program that gevent
+    or eventlet has patched. When one of them begins to patch, Interlock uninstalls everything and prints a line on
+    standard error.
 
     Args:
         only: names of standard modules (``{"queue"}``); every module that Interlock replaces if left out.
         strict: raise `InstallError` if a module outside the standard library has already imported original objects,
-            or threads are running, instead of going on without them.
+            or threads are running, instead of continuing without them.
 
     Returns:
         A report that says what was installed and what could not be reached. ``with install(): …`` uninstalls at the
@@ -170,7 +171,7 @@ def install(*, only: "Iterable[str] | None" = None, strict: bool = False) -> "In
     patcher = None if off else _left_to()
     enabled = not off and patcher is None
     if enabled:
-        _find_engine()  # first: without it, there may be nothing else of ours either
+        _find_engine()  # first: without the engine, the rest of the package may be missing, too
     from interlock._report import InstallReport
 
     if not enabled:
@@ -206,8 +207,8 @@ def install_at_start() -> str:
 def uninstall() -> None:
     """Restore the standard library in this process and in processes started from now on.
 
-    Objects made by Interlock continue to work. A name that somebody else has replaced since keeps their replacement.
-    Does nothing if nothing is installed. Does not block.
+    Objects made by Interlock continue to work. A name that other code has replaced since keeps that replacement. Does
+    nothing if nothing is installed. Does not block.
     """
     _remove(REPLACED)
 
@@ -243,7 +244,7 @@ def _step_aside(patcher: str) -> None:
     """Leave the process to gevent or eventlet, which is about to patch it, as if nothing had been installed.
 
     Restores the names that other modules have imported from us since, and replaces unlocked locks in the standard
-    library's modules with new ones. Objects that the program has made stay ours.
+    library's modules with new ones. Objects that the program has made remain Interlock's.
     """
     if not installed():
         return
@@ -276,7 +277,7 @@ def _who_has_patched() -> "str | None":
 
 
 def _left_to() -> "str | None":
-    """Do the same, and print a line if there is one."""
+    """Do the same, and print a line if there is such a library."""
     patcher = _who_has_patched()
     if patcher is not None:
         _say(f"{patcher} has patched this program already; it stays with the standard library")
@@ -315,12 +316,12 @@ def _selection(only: "Iterable[str] | None") -> tuple[str, ...]:
 def _install(
     wanted: tuple[str, ...], *, strict: bool
 ) -> "tuple[tuple[str, ...], Captured, Captured, tuple[str, ...]]":
-    """Install, and return the modules added, those of users and the standard ones that hold originals, and threads."""
+    """Install. Return the added modules, user and standard modules that hold originals, and the running threads."""
     for name in tuple(_pending):
-        _patch_pending(name)  # in case it was imported while somebody had removed our finder
+        _patch_pending(name)  # in case it was imported while our finder was removed
     before = installed()
     added = tuple(name for name in wanted if name not in before)
-    # Whatever can raise comes first. Importing one module may import another one of them.
+    # Everything that can raise comes first. Importing one of the modules may import another of them.
     plan: dict[str, Patched] = {}
     for name in added:
         if name in sys.modules:
@@ -356,7 +357,7 @@ def _ours(name: str) -> str:
 
 
 def _find_engine() -> str:
-    """Return the file of the extension module, with which to patch a pending module later, or raise ImportError now."""
+    """Return the file of the extension module, or raise ImportError now and not when a pending module is patched."""
     engine = "interlock._interlock"
     if engine in sys.modules:
         if sys.modules[engine] is not None:
@@ -378,13 +379,13 @@ def _compare(name: str) -> "dict[str, Patched]":
 
 
 def _patch_pending(name: str) -> None:
-    """Patch a pending module if it has been imported; called when it, or our module, has been."""
+    """Patch a pending module if it has been imported; called after an import of that module or of ours."""
     if sys.modules.get(name) is None or any(is_running(part) for part in _PARTS.get(name, ())):
         return  # we are called again at the end of the part's import
     try:
         __import__(_ours(name))  # if this is its first import, the end of that import patches it
         if not _is_complete(sys.modules[_ours(name)]):
-            return  # this thread, or one that waits for this one, is importing it: we are called again at its end
+            return  # this thread, or one waiting for it, is importing it: called again after that
         pending = _pending.pop(name, None)
         if pending is not None:
             pending.cancel()
@@ -451,7 +452,7 @@ def _undo(plan: "dict[str, Patched]") -> None:
 
 
 _parts: "dict[str, Any]" = {}
-"""What has been needed so far of the parts that most programs do without."""
+"""Parts that most programs do not need, as far as they were needed so far."""
 
 
 def _carrier() -> "Carrier":

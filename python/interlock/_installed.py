@@ -1,4 +1,4 @@
-"""What this process has installed, for modules that `_install` is above of and that must not import it."""
+"""What this process has installed, for modules below `_install`, which must not import it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _ABOVE = "interlock._install"
 
 
 def installed() -> tuple[str, ...]:
-    """Return the names of the installed modules: none as long as nobody has imported `_install`."""
+    """Return the names of the installed modules: none as long as `_install` was not imported."""
     above = sys.modules.get(_ABOVE)
     return above.installed() if above else ()
 
 
 def install_exactly(modules: tuple[str, ...]) -> None:
-    """Install what a child process's parent has installed, and nothing else."""
+    """Install exactly the modules that the parent of this child process has installed."""
     if modules != installed():
         __import__(_ABOVE)
         sys.modules[_ABOVE].join_parent(modules)

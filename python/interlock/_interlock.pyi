@@ -155,7 +155,7 @@ class RLock(metaclass=_Kind):
 
 @disjoint_base
 class Native:
-    """An object that is native until somebody looks inside. Public classes have these under their Python names."""
+    """An object that is native until code looks inside. Public classes have these methods under their Python names."""
 
     _interlock_dict: dict[str, Any]
     @property
@@ -196,7 +196,7 @@ def method_of_lock(internal: Internal, /) -> Any: ...
 
 @final
 class Mirrored:
-    """An attribute of a module that is another module's."""
+    """An attribute of a module that is read from another module."""
 
     def __new__(cls, module: ModuleType, name: str) -> Self: ...
     def __get__(self, instance: object, owner: type[Any] | None = None, /) -> Any: ...

@@ -1,4 +1,4 @@
-"""Types of the part of the extension module that is about commands, and of its clock.
+"""Types of the extension module: commands, and the clock.
 
 There is no module of this name: `_interlock.pyi` takes the types from here.
 """

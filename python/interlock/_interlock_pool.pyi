@@ -1,4 +1,4 @@
-"""Types of the part of the extension module that is about pools of processes.
+"""Types of the extension module: pools of processes.
 
 There is no module of this name: `_interlock.pyi` takes the types from here.
 """

@@ -1,4 +1,4 @@
-"""Types of the part of the extension module that is `interlock.scheduler`.
+"""Types of the extension module: `interlock.scheduler`.
 
 There is no module of this name: `_interlock.pyi` takes the types from here.
 """

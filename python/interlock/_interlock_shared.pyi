@@ -1,4 +1,4 @@
-"""Types of the part of the extension module that is about objects which processes share.
+"""Types of the extension module: objects that processes share.
 
 There is no module of this name: `_interlock.pyi` takes the types from here.
 """

@@ -1,17 +1,17 @@
 """Handlers for forks, for the exit and for the end of an object: the one module that registers them.
 
-Other modules of this package hand it their functions when they are imported, after the standard module whose state
-these functions use. So a program that never imports executors or pools has no handler of ours. Python calls them in an
-order that follows from that:
+Other modules of this package register their functions here when they are imported, after the standard module whose
+state these functions use. So a program that never imports executors or pools has no handlers of ours. Python calls the
+handlers in an order that follows from that:
 
 * In the child of a fork: in the order of registration. The standard module's handlers have run before, so its locks
   are free. Our functions do not depend on each other.
 * At exit, while other threads can still run: in the reverse order. The standard module's handlers, which end threads,
   run after ours.
-* At exit, for objects that are still there: after the threads that are no daemons have ended.
-* At the end of a process, ordinary as it is: when all else has been done.
+* At exit, for objects that are still alive: after the threads that are not daemons have ended.
+* At the ordinary end of a process: after everything else.
 
-docs/lifecycle.md tells the whole order, with what the engine does in between.
+docs/lifecycle.md describes the whole order, including what the engine does in between.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _AT_EXIT = 15
 """The priority of the standard library's pools among the finalizers of `multiprocessing.util`."""
 
 _CHILDREN_CALL_HANDLERS = sys.version_info >= (3, 13)
-"""Whether a child of `multiprocessing` that was forked, by its parent or the fork server, calls those of `atexit`."""
+"""Whether a forked child of `multiprocessing` (by its parent or the fork server) calls the handlers of `atexit`."""
 
 
 def after_fork_in_child(function: Callable[[], object]) -> None:
@@ -68,7 +68,7 @@ def before_fork(function: Callable[[], object]) -> None:
 def when_forked_by_multiprocessing(thing: object, function: Callable[[Any], object]) -> None:
     """Call ``function(thing)`` in each later child that `multiprocessing` forks, when its `Process` is the current one.
 
-    Only as long as `thing` exists. `function` must not wait.
+    It is called only as long as `thing` exists. `function` must not wait.
     """
     from multiprocessing import util
 
@@ -86,9 +86,9 @@ def at_exit_before_threads_end(function: Callable[[], None]) -> None:
 
 
 def at_exit_after_children_end(thing: object, function: Callable[..., object]) -> None:
-    """Call `function` at exit, when `multiprocessing` has waited for the children that are no daemons.
+    """Call `function` at exit, after `multiprocessing` has waited for the children that are not daemons.
 
-    Calls it earlier if `thing` is collected earlier.
+    If `thing` is collected before that, calls it then.
     """
     from multiprocessing import util
 
@@ -96,9 +96,9 @@ def at_exit_after_children_end(thing: object, function: Callable[..., object]) -
 
 
 def at_end_in_order(thing: object, function: Callable[[Any], object]) -> None:
-    """Call ``function(thing)`` when this process, or one that it forks, has nothing left to do, and is not killed.
+    """Call ``function(thing)`` last, when this process, or a process that it forks, ends without being killed.
 
-    That is late at exit. It may be called twice. `thing` exists as long as the process.
+    That is late at exit. `function` may be called twice. `thing` has to exist as long as the process.
     """
     from multiprocessing import util
 
@@ -106,14 +106,14 @@ def at_end_in_order(thing: object, function: Callable[[Any], object]) -> None:
         util.Finalize(None, function, (thing,), exitpriority=_AT_END)
 
     register(thing)
-    when_forked_by_multiprocessing(thing, register)  # such a child forgets finalizers
-    atexit.register(function, thing)  # a child of `os.fork()` keeps this
+    when_forked_by_multiprocessing(thing, register)  # a child that it forks forgets finalizers
+    atexit.register(function, thing)  # a child of `os.fork()` keeps this handler
 
 
 def when_gone_or_at_exit(thing: object, function: Callable[..., object], *args: object) -> Finalize[object]:
-    """Call ``function(*args)`` when `thing` has been collected, or at exit if it is still there then.
+    """Call ``function(*args)`` when `thing` has been collected, or at exit if it is still alive then.
 
-    The method `cancel()` of what it returns takes this back. The standard library's pools do the same.
+    Returns the finalizer; its method `cancel()` undoes the registration. The standard library's pools do the same.
     """
     from multiprocessing import util
 
@@ -123,7 +123,7 @@ def when_gone_or_at_exit(thing: object, function: Callable[..., object], *args: 
 def when_gone(thing: object, function: Callable[..., object], *args: object) -> Finalize[object]:
     """Call ``function(*args)`` when `thing` has been collected, in this process only, and not at exit.
 
-    What this returns may be called to do it earlier.
+    Returns the finalizer, which may be called earlier.
     """
     from multiprocessing import util
 
@@ -131,10 +131,10 @@ def when_gone(thing: object, function: Callable[..., object], *args: object) -> 
 
 
 def begin_child(util: Any) -> None:
-    """Leave the parent's handlers for the exit behind, in a child process that `multiprocessing` has forked.
+    """Remove the parent's exit handlers, in a child process that `multiprocessing` has forked.
 
-    Up to 3.12 nobody calls them in such a child, and they stay. Its modules are arguments here and in
-    `run_exit_handlers`: even an import that finds its module makes a forked child copy some pages.
+    Up to 3.12 they are not called in such a child, and stay registered. Modules are passed as arguments to this
+    function and to `run_exit_handlers`: even an import that finds its module makes a forked child copy some pages.
     """
     if _CHILDREN_CALL_HANDLERS:
         atexit._clear()
@@ -142,15 +142,15 @@ def begin_child(util: Any) -> None:
 
 
 def run_exit_handlers(util: Any, process: Any) -> None:
-    """Run the handlers for the exit in such a child, whose interpreter is not finalized, where the version does.
+    """Run the exit handlers in such a child, whose interpreter is not finalized, if this version of Python does so.
 
-    In most children there is only that of `multiprocessing`, and it finds nothing to do: these children end without it.
+    Most children have only the handler of `multiprocessing`, with nothing to do. It is not called then.
     """
     if _CHILDREN_CALL_HANDLERS and (
         atexit._ncallbacks() != 1
         or util._finalizer_registry
         or process._children
         or util._logger is not None
-        or util._exit_function.__globals__ is not util.__dict__  # somebody else's
+        or util._exit_function.__globals__ is not util.__dict__  # another module's function
     ):
         atexit._run_exitfuncs()

@@ -58,7 +58,7 @@ class BoundedSemaphore(Semaphore, _std.BoundedSemaphore):
 
 
 class Condition(_interlock.Condition, _std.Condition):
-    """A condition variable: lets threads wait until another one notifies them.
+    """A condition variable: lets threads wait until another thread notifies them.
 
     `wait()` releases the lock and blocks until `notify()`; Ctrl-C ends the wait, after the waiter has reacquired the
     lock. Follows https://docs.python.org/3/library/threading.html#condition-objects.
@@ -94,14 +94,14 @@ def _semaphore(semaphore: Semaphore, somebody_waits: bool) -> dict[str, Any]:
 
 def _bounded_semaphore(semaphore: BoundedSemaphore, somebody_waits: bool) -> dict[str, Any]:
     bound = semaphore._interlock_bound()
-    # Up to 3.11, its own `__init__` calls that of the class that `threading.Semaphore` is now.
+    # Up to 3.11, the `__init__` of `BoundedSemaphore` calls that of the class which `threading.Semaphore` is now.
     return fresh(_StdSemaphore, bound) | {"_initial_value": bound}
 
 
 def _condition(condition: Condition, somebody_waits: bool) -> dict[str, Any]:
     try:
         return fresh(_StdCondition, condition._interlock_lock())
-    except AttributeError:  # nobody called its `__init__`
+    except AttributeError:  # its `__init__` was not called
         return {}
 
 
@@ -110,7 +110,7 @@ def _barrier(barrier: Barrier, somebody_waits: bool) -> dict[str, Any]:
 
 
 def _go_on(barrier: Any, index: int, timeout: float | None) -> int:
-    """The second half of the standard `wait()`, for a party that arrived before the barrier was materialized."""
+    """Do the second half of the standard `wait()`, for a thread that arrived before the barrier was materialized."""
     with barrier._cond:
         try:
             barrier._wait(timeout)

@@ -42,7 +42,7 @@ def make_native(
     descriptors: Mapping[str, Any] | None = None,
     **functions: Any,
 ) -> None:
-    """Make the objects of `cls` native until somebody looks inside. Call it once, right after defining the class.
+    """Make the objects of `cls` native until code looks inside. Call it once, right after defining the class.
 
     Args:
         cls: a class derived from one of the engine's classes and from `std`, with `ways_in` in its body.
@@ -56,7 +56,7 @@ def make_native(
         called: public names that the methods of `std` look up on the object. The engine's methods look them up only if
             the object's class is a derived one.
         descriptors: further attributes that an object of `std` has, each with the class attribute that reads it.
-        functions: what a materialized object has under these names instead of the function of `std`.
+        functions: functions of a materialized object that replace those of `std` with these names.
 
     Does not block.
     """
@@ -64,7 +64,7 @@ def make_native(
     own = methods_of(std)
 
     def look() -> None:
-        """Look up the functions of `std`: the engine calls this again whenever the class has changed."""
+        """Look up the functions of `std`. The engine calls this again whenever the class has changed."""
         found = {name: getattr(std, name) for name in own if hasattr(std, name)}
         for name, what in found.items():
             if isinstance(what, property):
@@ -123,7 +123,8 @@ def over_our_locks(init: Callable[..., None], std: type) -> Callable[..., None]:
         init(self, *args, **kwargs)
         if not names:
             names.extend(_set_by_init(std))
-        # Not in its `__dict__`, if we know the names: once that is made, the interpreter finds attributes more slowly.
+        # Not from its `__dict__`, if we know the names: after that is made, the interpreter finds attributes more
+        # slowly.
         made = {name: getattr(self, name, None) for name in names or self.__dict__}
         ours = _with_our_locks(made.copy(), _names_of_locks(made))
         for name, value in ours.items():
@@ -134,7 +135,7 @@ def over_our_locks(init: Callable[..., None], std: type) -> Callable[..., None]:
 
 
 def _set_by_init(std: type) -> dict[str, None]:
-    """Return the names of the attributes that `__init__` of a class sets; none if somebody has changed it."""
+    """Return the names of the attributes that `__init__` of a class sets; none if it has been changed."""
     from opcode import opmap
 
     inits = [vars(base)["__init__"] for base in std.__mro__[:-1] if "__init__" in vars(base)]
@@ -156,7 +157,7 @@ def _names_of_locks(attributes: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _with_our_locks(attributes: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Replace the standard library's locks under these names, which nobody has used yet, with ours."""
+    """Replace the standard library's locks under these names, which are still unused, with ours."""
     replaced: dict[int, Any] = {}
     for name in names:
         kind = type(attributes[name])

@@ -1,6 +1,6 @@
-"""What a materialized queue adds to the standard library's functions: event loops, and `shutdown()` up to 3.12.
+"""Functions that the standard library lacks for a materialized queue: for event loops, and `shutdown()` up to 3.12.
 
-Both use what the standard library's functions use: the queue's conditions, their waiters, and hooks.
+They use the same objects as the standard library's functions: the queue's conditions, their waiters, and hooks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["end", "functions", "when_ready"]
 
 
 class _Registration:
-    """A task in the line of a condition; it takes the place of the lock that a waiting thread would put there."""
+    """A task in the line of a condition, in place of the lock that a waiting thread would put there."""
 
     def __init__(self, queue: Any, condition: Any, callback: Callable[[], object]) -> None:
         self._queue = queue
@@ -43,7 +43,7 @@ class _Registration:
 
 
 def when_ready(queue: Any, side: str, callback: Callable[[], object]) -> _Registration | None:
-    """Register `callback()`, to be called when "get", "put" or "join" is worth trying; None if it is now."""
+    """Register `callback()` for the moment when "get", "put" or "join" is worth trying. Returns None if it is now."""
     with queue.mutex:
         if queue.is_shutdown and side != "join":
             return None
@@ -66,7 +66,7 @@ functions: dict[str, Any] = {}
 if sys.version_info >= (3, 13):
 
     def end(attributes: dict[str, Any]) -> None:
-        """Do nothing: the engine sets the attribute that says that a queue was shut down."""
+        """Do nothing: the engine sets `is_shutdown`."""
 
 else:
     _StdQueue: Any = originals(_std, "Queue").Queue
@@ -79,7 +79,7 @@ else:
     def end(attributes: dict[str, Any]) -> None:
         """Shut down a materialized queue with these attributes, for standard functions that know no shutdown.
 
-        From then on the hook `_put` refuses every item, and the conditions refuse a thread that waits or is about to.
+        From then on the hook `_put` raises ShutDown for every item, and so does each `wait()` of the conditions.
         """
         attributes["is_shutdown"] = True
         attributes["_put"] = _refuse

@@ -1,4 +1,4 @@
-"""The standard library's own classes, and changes that others made to them before Interlock was imported.
+"""The standard library's own classes, and changes that other code made to them before Interlock was imported.
 
 Agents that start before the program (`ddtrace-run`, `opentelemetry-instrument`, a ``sitecustomize``) wrap methods of
 the standard classes, or replace a class. Both continue to have effect. An object of a class with a wrapped method is
@@ -119,9 +119,9 @@ def _is_unchanged(what: Any) -> bool:
 
 
 def standing_at(code: CodeType, place: Any) -> CodeType:
-    """Have code stand where a standard function begins. Tracebacks and warnings name that line for all of it."""
+    """Give code the position of a standard function: tracebacks and warnings name that function's first line."""
     units = len(code.co_code) // 2
-    # Entries without columns, for 8 units of code at most, each on the line of the one before.
+    # Entries without columns, each for at most 8 units of code, all on the same line.
     table = b"".join(bytes((0xE8 | min(8, units - done) - 1, 0)) for done in range(0, units, 8))
     there = place.__code__
     return code.replace(

@@ -12,7 +12,7 @@ __all__ = ["OwnerDiedError", "OwnerDiedWarning"]
 
 
 class _NamesTheDead(Exception):
-    """What the warning and the error have in common."""
+    """The common part of the warning and the error."""
 
     def __init__(
         self,
@@ -29,9 +29,9 @@ class _NamesTheDead(Exception):
 
 
 class OwnerDiedWarning(_NamesTheDead, RuntimeWarning):
-    """A process died while it held a lock, and the caller has it now. What the lock guards may be half done.
+    """A process died while it held a lock, which the caller holds now. The data under the lock may be inconsistent.
 
-    Given once for each death. Attributes: `pid`, `process_name` and `exitcode` of the dead process, as `Process` has
+    Issued once for each death. Attributes: `pid`, `process_name` and `exitcode` of the dead process, as `Process` has
     them (a signal is a negative number); None where that is not known.
     """
 
@@ -41,8 +41,8 @@ class OwnerDiedWarning(_NamesTheDead, RuntimeWarning):
 class OwnerDiedError(_NamesTheDead, RuntimeError):
     """A process died while it held a lock that was made with ``on_owner_death="raise"``.
 
-    The caller has not acquired it, and nobody can, until some process has put in order what the lock guards, and calls
-    the lock's `recover()`. Attributes as those of `OwnerDiedWarning`.
+    The caller has not acquired the lock, and no process can, until one has repaired the data under the lock and calls
+    the lock's `recover()`. The attributes are those of `OwnerDiedWarning`.
     """
 
     __module__ = "interlock"
@@ -68,7 +68,7 @@ def _end(exitcode: int) -> str:
 
 
 def warn(what: str, pid: int | None, process_name: str | None, exitcode: int | None) -> None:
-    """Warn the caller of the method that acquired what the dead process held."""
+    """Warn the caller of the method that acquired the dead process's lock."""
     import warnings
 
     message = f"{describe(pid, process_name, exitcode)} died while it held this {what}"
@@ -76,7 +76,7 @@ def warn(what: str, pid: int | None, process_name: str | None, exitcode: int | N
 
 
 def error(what: str, pid: int | None, process_name: str | None, exitcode: int | None) -> OwnerDiedError:
-    """Return the error of a lock that nobody can acquire before it is recovered."""
+    """Return the error of a lock that no process can acquire before it is recovered."""
     message = (
         f"{describe(pid, process_name, exitcode)} died while it held this {what}; call its recover() first"
     )
@@ -84,7 +84,7 @@ def error(what: str, pid: int | None, process_name: str | None, exitcode: int | 
 
 
 def warn_of_lost_permits(lost: int) -> None:
-    """Warn the caller of a semaphore's `acquire()` that permits are gone for good."""
+    """Warn the caller of a semaphore's `acquire()` that permits are lost for good."""
     import warnings
 
     message = f"permits of this semaphore were lost with processes that died: {lost} in all"

@@ -40,7 +40,7 @@ else:
 
     _attribute_of: Callable[[ModuleType, str], Any] = Mirrored  # type: ignore[no-redef]
 
-# Attributes that every module has for itself; these are never the standard module's.
+# Attributes of the module itself; they are never read from the standard module.
 _MACHINERY = frozenset(
     {
         "__all__",
@@ -78,17 +78,17 @@ def mirror(
     * reading, writing and deleting a name in ``own`` affects this module only;
     * reading, writing and deleting any other attribute acts on the standard module (helpers defined in
       the module stay visible to its own functions, and as attributes if ``std`` has no such name);
-    * ``__all__`` is the standard module's list, plus the public names of ``own`` that the standard module lacks. Those
-      of ``later`` are not in it: CPython's tests look for what it lists in ``vars()``;
-    * the functions and classes in ``own`` have no annotations, as the standard ones have none. Ours name types that
-      only a checker loads, so `typing.get_type_hints()` would raise NameError;
-    * ``dir()`` lists the standard module's names and ``own``; ``vars()`` has only what is here.
+    * ``__all__`` is the standard module's list, plus the public names of ``own`` that the standard module lacks. Names
+      in ``later`` are not in it: CPython's tests look up its names in ``vars()``;
+    * the functions and classes in ``own`` have no annotations, as the standard ones have none. Our annotations name
+      types that only a checker loads, so `typing.get_type_hints()` would raise NameError;
+    * ``dir()`` lists the standard module's names and ``own``; ``vars()`` has only this module's attributes.
 
     Args:
         name: the module's ``__name__``; it is in ``sys.modules``.
         std: the standard module.
         own: the replaced names; the module has defined all of them by now.
-        later: more of them, each with the module of ours that has it and is imported when somebody asks for it.
+        later: more names, each with our module that defines it and is imported when the name is first read.
 
     Raises:
         NameError: a name in ``own`` is not defined in the module.
@@ -119,7 +119,7 @@ def mirror(
 
 
 def _forget_annotations(what: Any) -> None:
-    """Take the annotations from a function of this package, or from a class and its bases that are of this package."""
+    """Remove the annotations of a function, or of a class and its bases, that are defined in this package."""
     if not isinstance(what, type):
         what = getattr(what, "__func__", what)
         if type(what) is FunctionType and what.__globals__.get("__name__", "").startswith("interlock."):
@@ -132,7 +132,7 @@ def _forget_annotations(what: Any) -> None:
         names = vars(cls)
         if not _ANNOTATIONS.isdisjoint(names):
             del cls.__annotations__
-            for name in _ANNOTATIONS.intersection(names):  # 3.14 leaves what it has computed them with
+            for name in _ANNOTATIONS.intersection(names):  # 3.14 leaves the functions that compute them
                 delattr(cls, name)
         for part in [*names.values()]:
             function = part
@@ -172,9 +172,7 @@ def _mirror_class(name: str, std: ModuleType, own: frozenset[str]) -> type[Modul
 
     class Mirror(ModuleType):
         __interlock_std__ = std
-        vars().update(
-            _properties(std, own)
-        )  # here, because a class checks a lot when it gets attributes later
+        vars().update(_properties(std, own))  # here, because setting attributes on a finished class is slow
 
         def __setattr__(self, attribute: str, value: object) -> None:
             if _is_submodule(name, attribute, value) and not _is_submodule(std.__name__, attribute, value):
@@ -197,7 +195,7 @@ def _mirror_class(name: str, std: ModuleType, own: frozenset[str]) -> type[Modul
 
 
 def _properties(std: ModuleType, own: frozenset[str]) -> dict[str, Any]:
-    """Return a descriptor for each attribute but the mirror's own, and submodules: these the reader imports."""
+    """Return a descriptor for each attribute except the mirror's own and submodules, which the reader imports."""
     return {
         attribute: _attribute_of(std, attribute)
         for attribute, value in vars(std).items()

@@ -1,4 +1,4 @@
-"""What `install` changes in the standard modules: finds the differences to ours, applies them and takes them back."""
+"""The changes of `install` to the standard modules: finds the differences to ours, applies them and undoes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ALSO_IN = {"_queue": ("queue", ("SimpleQueue",))}
 """Modules that repeat names of another module: that module, and the names."""
 
 _KEPT_IN = {"concurrent.futures.process": "concurrent.futures"}
-"""Packages that remember a name of a module once somebody has asked the package for it."""
+"""Packages that keep a name of a module after code has read the name from the package."""
 
 _ABSENT = object()
 
@@ -72,7 +72,7 @@ def _differences(name: str) -> Patched:
         if also is not None and attribute not in also:
             continue
         old, new = getattr(std, attribute, _ABSENT), vars(ours)[attribute]
-        # Somebody else's replacement stays, whether it came before or comes later.
+        # A replacement by other code stays, whether it was made before or after.
         if old is not new and (old is _ABSENT or is_original(old)):
             changes.append(_Change(std, attribute, old, new))
             package = sys.modules[_KEPT_IN[name]] if name in _KEPT_IN else None
@@ -91,7 +91,7 @@ def captured(plan: Mapping[str, Patched]) -> tuple[Captured, Captured]:
 
 
 def apply(plan: Mapping[str, Patched]) -> None:
-    """Make all changes. What has a name of this package gets that of the standard module, as long as it is there."""
+    """Make all changes. An object named after this package is named after the standard module while it is installed."""
     for patched in plan.values():
         for change in patched.changes:
             change.apply()
@@ -104,7 +104,7 @@ def undo(patched: Patched) -> None:
 
 
 def ours_and_theirs(plan: Mapping[str, Patched]) -> list[tuple[object, object]]:
-    """Return each object that replaces another one, and that one."""
+    """Return each replacement, with the object that it replaces."""
     return [
         (change.new, change.old)
         for patched in plan.values()

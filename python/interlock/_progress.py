@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["bar", "shown"]
 
 _REFRESH = 0.1
-"""Seconds between two lines of the plain bar."""
+"""Seconds between two updates of the plain bar."""
 
 
 def bar(progress: _Progress, total: int | None) -> Callable[[int], None]:
     """Return a function that the caller calls with the number of tasks done so far, and with -1 at the end.
 
-    `progress`: True for a bar of tqdm, or a plain line if tqdm is not installed; a string for the same with a title;
-    or a function to call with the number of tasks done and of all (None: not known) whenever one is done.
+    `progress`: True for a bar of tqdm, or a plain line if tqdm is not installed; a string for the same with a title; or
+    a function to call with the number of tasks done and the number of all (None: not known) whenever a task is done.
     """
     if callable(progress):
         tell = progress
@@ -66,7 +66,7 @@ def _plain(title: str, total: int | None) -> Callable[[int], None]:
 
 
 def shown(results: Iterator[Any], progress: _Progress, total: int | None) -> Iterator[Any]:
-    """Yield the same results, and move a bar as they arrive."""
+    """Yield the same results, and update a bar as they arrive."""
     show = bar(progress, total)
     try:
         for done, result in enumerate(results, 1):

@@ -1,4 +1,4 @@
-"""`queue.ShutDown` on every version: the standard library's where there is one (3.13 and later)."""
+"""`queue.ShutDown` on every version: the standard library's if it has one (3.13 and later)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in for an exception of another process that can't be brought here."""
+"""The stand-in for an exception of another process that can't be pickled or unpickled."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class RemoteError(Exception):
     """Stands in for an exception that a worker process raised and that can't be pickled, or unpickled in this process.
 
     Its class has the name of the original one, is derived from this class, and from the built-in exception from which
-    the original one is derived: ``except ValueError`` catches what stands in for a subclass of `ValueError`. `str()` is
-    the original's. Attributes: `type_name` (module and name of the original class), `message`, `traceback` (text), and
-    `reason`: why the original is not here.
+    the original one is derived: ``except ValueError`` catches the stand-in for a subclass of `ValueError`. Its `str()`
+    is that of the original. Attributes: `type_name` (module and name of the original class), `message`, `traceback`
+    (text), and `reason`: why the original is not here.
     """
 
     __module__ = "interlock"
@@ -53,7 +53,7 @@ def stand_in(base: str, type_name: str, message: str, traceback: str, reason: st
     names = {"__module__": module, "__qualname__": name, "__doc__": RemoteError.__doc__}
     try:
         error: RemoteError = type(name, bases, names)(message)
-    except Exception:  # groups, and Unicode errors: they want arguments of their own
+    except Exception:  # exception groups and Unicode errors need special arguments
         error = type(name, (RemoteError,), names)(message)
     error._base, error.type_name, error.traceback, error.reason = base, type_name, traceback, reason
     error.add_note(f"This stands in for the worker's exception, which could not be brought here: {reason}")

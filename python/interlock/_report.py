@@ -16,7 +16,7 @@ _NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class InterlockWarning(RuntimeWarning):
-    """Part of the program keeps using the standard library where it could use Interlock."""
+    """Part of the program keeps using the standard library although it could use Interlock."""
 
 
 class InstallError(RuntimeError):
@@ -43,8 +43,8 @@ class InstallReport(SimpleNamespace):
         left_to: "gevent" or "eventlet" if it has patched the process, and `install` has changed nothing; else None.
         modules: the standard modules that are installed now, including those in ``pending``.
         added: the modules that this call installed.
-        pending: the modules in ``modules`` that nobody had imported when the call returned. Interlock patches each when
-            it is imported, before any other code can see it.
+        pending: the modules in ``modules`` that had not been imported when the call returned. Interlock patches each
+            when it is imported, before any other code can see it.
         names: the patched names of each module in ``added`` that is not pending.
         captured: the modules outside the standard library that had already imported original objects
             (``from threading import Lock``), each with the names under which it holds them. These names keep
@@ -98,7 +98,7 @@ class InstallReport(SimpleNamespace):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Undo what this call installed; what was installed before stays. Does not block."""
+        """Uninstall the modules that this call installed, and no others. Does not block."""
         self.__undo(self.added)
 
     def __str__(self) -> str:

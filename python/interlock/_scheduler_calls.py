@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["has_other_threads", "submit"]
 
 _executors: dict[tuple[str, int], tuple[Any, set[Future[Any]]]] = {}
-"""The executors and their calls that go on, by what they are made of and by process: a forked child can't use those of
-its parent.
+"""The executors and their unfinished calls, by settings and process: a forked child can't use its parent's executors.
 
-They are made when a task calls first, and end with the process.
+An executor is made at the first call that needs it, and ends with the process.
 """
 
 
@@ -30,7 +29,7 @@ def submit(
     kwargs: Mapping[str, Any] | None,
     executor: Executor | str | None,
 ) -> Future[Any]:
-    """Have a thread, a worker process or an executor of the program call `function`. Does not block."""
+    """Submit `function` to a thread, a worker process or an executor of the program. Does not block."""
     if not isinstance(executor, str | None):
         return executor.submit(function, *args, **(kwargs or {}))  # type: ignore[return-value]
     own, calls = _executor(executor or "thread")
@@ -58,8 +57,9 @@ def _executor(kind: str) -> tuple[Any, set[Future[Any]]]:
 def has_other_threads(states: int | None) -> bool:
     """Whether anything but the tasks of this thread may run Python code: another thread, or the handler of a signal.
 
-    The threads that serve the calls of tasks count while there is a call: its task may have left it, and it may do what
-    it likes. `states` is how many threads the interpreter knows, if `sys` does not tell of all of them.
+    The threads that run the calls of tasks count while there is a call: its task may no longer wait for it, and the
+    call may run any code. `states` is the number of threads that the interpreter knows, if `sys` does not list all of
+    them.
     """
     servants: set[Any] = set()
     for kind in ("thread", "process"):
@@ -68,7 +68,7 @@ def has_other_threads(states: int | None) -> bool:
             return True
         if executor is not None:
             servants.update(executor._threads if kind == "thread" else [executor._executor_manager_thread])
-    # Threads that have no frame yet, because they were just started, are here, too.
+    # This also lists threads that were just started and have no frame yet.
     threads = set(sys._current_exceptions())
     if states is not None and states > len(threads):
         return True

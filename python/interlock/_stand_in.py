@@ -1,4 +1,4 @@
-"""Attributes that objects of the standard library have, for objects that the engine runs: made when a program looks."""
+"""Attributes of standard objects, for objects that the engine runs: they are made when a program reads them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["StandIn"]
 
 
 class StandIn:
-    """One such attribute. An attribute of the object itself, such as one that a program has set, has precedence.
+    """One such attribute. An attribute of the object itself, such as one that a program has set, takes precedence.
 
-    The classes have these instead of a `__getattr__`, because a derived class may have one of its own.
+    The classes use these descriptors instead of a `__getattr__`, because a derived class may define its own.
     """
 
     def __init__(self, name: str, make: Callable[[Any], Any]) -> None:

@@ -1,10 +1,11 @@
 """Makes the types of our locks equal to the standard library's.
 
 `isinstance(ours, standard)` holds anyway, since `__class__` of our locks is the standard type (``lock_types.rs``).
-Other operations ask the class: `isinstance(theirs, ours)`, dispatch by type (`functools.singledispatch`), and tables
-in which pickling looks up a type (`copyreg.dispatch_table`, dill's). So each class gets a metaclass that makes it equal
-to the standard type, with the same hash, and that counts the standard type's instances and subclasses as its own. This
-replaces no name in `_thread`, because the import system looks up its locks there.
+Other operations depend on our classes themselves: `isinstance(theirs, ours)`, dispatch by type
+(`functools.singledispatch`), and tables in which pickling looks up a type (`copyreg.dispatch_table`, dill's). So each
+class gets a metaclass that makes it equal to the standard type, with the same hash, and that counts the standard type's
+instances and subclasses as its own. This replaces no name in `_thread`, because the import system looks up its locks
+there.
 """
 
 from __future__ import annotations

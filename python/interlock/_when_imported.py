@@ -21,8 +21,9 @@ class WhenImported:
 
     The thread that imports the module calls ``then`` right after the module's code has run; other threads that import
     the module wait until ``then`` has returned. The import statement raises what ``then`` raises, as if the module
-    itself had raised it. From the first watch on, one finder is first on ``sys.meta_path``; it lets the others find
-    the module and asks the loader to report. The module and its ``__spec__`` stay the ordinary ones.
+    itself had raised it. From the first watch on, our finder is first on ``sys.meta_path``; it lets the other finders
+    find the module and wraps the loader to learn of the import's end. The module and its ``__spec__`` stay the ordinary
+    ones.
     """
 
     def __init__(self, name: str, then: "Callable[[], None]") -> None:
@@ -37,7 +38,7 @@ class WhenImported:
                 sys.meta_path.insert(0, _Finder)
             _wrap_find_spec()
         if self._name in sys.modules:
-            __import__(self._name)  # waits for the thread that is still importing it
+            __import__(self._name)  # waits if another thread is still importing it
             self._tell()
 
     def cancel(self) -> bool:
@@ -134,7 +135,7 @@ def _wrap_find_spec() -> None:
 
 
 def _tell_after_loading(spec: "ModuleSpec") -> None:
-    # A loader without the method is that of a module that has no code of its own.
+    # A loader without `exec_module` belongs to a module without code.
     if hasattr(spec.loader, "exec_module") and not isinstance(spec.loader, _Relay):
         spec.loader = _Relay(spec)  # type: ignore[assignment]
 

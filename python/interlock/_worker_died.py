@@ -1,6 +1,6 @@
 """The errors of tasks in worker processes that have no result, and raised no exception either.
 
-`concurrent.futures._process_errors` writes what they say.
+`concurrent.futures._process_errors` writes their messages.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ class WorkerDiedError(BrokenProcessPool):
     """The worker process that ran a task died.
 
     Unless the pool was told to break (`on_worker_death="break"`), this concerns one task: other tasks run, and another
-    worker has taken the place of the dead one. Attributes, each None where it is not known:
+    worker has taken the place of the dead one. Attributes, each None if it is not known:
 
     * `pid`, `process_name`, `exitcode`: of the worker, as `Process` has them (a signal is a negative number);
     * `signal`: the name of that signal, such as ``"SIGKILL"``;
     * `task`: the call that it ran, such as ``"resize('a.png', width=100)"``; None if it ran none;
-    * `submitted_at`: the file and line where that was submitted;
-    * `peak_memory`: how much memory the process had at most, in bytes;
+    * `submitted_at`: the file and line where the call was submitted;
+    * `peak_memory`: the process's peak memory, in bytes;
     * `out_of_memory`: whether the kernel ended it because memory was short, as the kernel's counters have it;
     * `last_words`: what `faulthandler` wrote when it crashed.
     """
@@ -60,8 +60,8 @@ class WorkerDiedError(BrokenProcessPool):
 class TaskTimeoutError(TimeoutError):
     """A task ran for longer than its `timeout`. Its worker process was ended and replaced; a thread runs on.
 
-    As it is a `TimeoutError`, programs catch it as they catch those of other pools; `result(timeout=…)`, whose own
-    TimeoutError says that the result is not there yet, raises no such subclass.
+    As it is a `TimeoutError`, programs catch it like the timeouts of other pools. `result(timeout=…)` raises a plain
+    TimeoutError if the result has not arrived yet, not this subclass.
     """
 
     __module__ = "interlock"
@@ -70,8 +70,8 @@ class TaskTimeoutError(TimeoutError):
 class TransportError(BrokenProcessPool):
     """A task could not be unpickled by the worker, or its result not by this process. Its `__cause__` says why.
 
-    This concerns one task; the pool goes on. The standard library's pool breaks in that case, with
-    `BrokenProcessPool`: programs that catch that catch this, too.
+    This concerns one task; the pool continues. The standard library's pool breaks in that case, with
+    `BrokenProcessPool`; programs that catch `BrokenProcessPool` also catch this error.
     """
 
     __module__ = "interlock"

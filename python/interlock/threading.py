@@ -18,7 +18,7 @@ from interlock._subinterpreter import in_subinterpreter
 if in_subinterpreter():
     __replaces__: tuple[str, ...] = ()
 else:
-    from interlock import _fork_check as _fork_check  # from now on, forks are looked at
+    from interlock import _fork_check as _fork_check  # from now on, forks are checked
     from interlock import _interlock
     from interlock._interlock import RLock
     from interlock._lock_classes import Barrier, BoundedSemaphore, Condition, Event, Semaphore
@@ -26,7 +26,7 @@ else:
 
     if sys.version_info >= (3, 13):
         Lock = _interlock.Lock
-        # Pickles find it there. Up to 3.12 they find it nowhere, and it keeps the standard type's name.
+        # Pickles find the class there. Up to 3.12 they find it nowhere, and it keeps the standard type's name.
         Lock.__module__, Lock.__qualname__ = "threading", "Lock"
     else:
         Lock = _interlock.allocate_lock
@@ -42,7 +42,7 @@ else:
         "Semaphore",
     )
 
-    # Pickles find it there. Error messages use the standard types' names.
+    # Pickles find the class there. Error messages use the standard types' names.
     RLock.__module__ = "threading"
 
     stand_for(_interlock.Lock, _interlock.allocate_lock().__class__)

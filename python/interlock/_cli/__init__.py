@@ -34,7 +34,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         status: int = options.command(options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130  # as shells report SIGINT
+        return 130  # the exit status by which shells report SIGINT
     return status
 
 

@@ -8,7 +8,7 @@ import _imp
 import builtins
 import os
 import sys
-from _frozen_importlib import BuiltinImporter, ModuleSpec  # `importlib` may not be there yet, and these are
+from _frozen_importlib import BuiltinImporter, ModuleSpec  # always loaded, unlike `importlib`
 from _frozen_importlib_external import (
     MAGIC_NUMBER,
     ExtensionFileLoader,
@@ -31,14 +31,14 @@ _compilers: "list[Callable[[str | bytes, str], CodeType | None]]" = []
 def compile_with(file: str) -> None:
     """Compile the program with a function of the extension module in this file.
 
-    It does the same as `compile`, which needs longer for its first call than all the rest of ``interlock run``.
+    It does the same as `compile`, whose first call takes longer than all the rest of ``interlock run``.
     """
     name = "interlock._start"
     try:
         module = _imp.create_dynamic(ModuleSpec(name, ExtensionFileLoader(name, file), origin=file))
         _imp.exec_dynamic(module)
     except ImportError:
-        return  # the program's own import of it will tell, if there is one
+        return  # if the program imports it, that import will raise the error
     _compilers.append(module.compile_program)
 
 
@@ -102,7 +102,7 @@ def run_code(source: str, args: list[str]) -> None:
     if sys.version_info >= (3, 14) and all(
         line[:1] in " \t" or not line.strip() for line in source.split("\n")
     ):
-        import textwrap  # for an indented program only: it loads much that a program may not need
+        import textwrap  # for an indented program only, because it loads modules that the program may not need
 
         source = textwrap.dedent(source)
 
@@ -125,7 +125,7 @@ def run_stdin(args: list[str]) -> None:
 
 
 def _run_by_runpy(name: str, alter_argv: bool) -> None:
-    """Call the function that the interpreter calls for these; no other one runs code in the real ``__main__``."""
+    """Call the function that the interpreter calls for these; no other function runs code in the real ``__main__``."""
     import runpy
 
     runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
@@ -149,7 +149,7 @@ def _set_path0(directory: str) -> None:
 
 
 def _file(name: str) -> "dict[str, Any]":
-    """Return the attributes for a module's file; up to 3.14 they include that there is no compiled file."""
+    """Return the attributes for a module's file; up to 3.14 also ``__cached__``, which is None."""
     return {"__file__": name} if sys.version_info >= (3, 15) else {"__file__": name, "__cached__": None}
 
 

@@ -80,7 +80,7 @@ def _interpreter() -> dict[str, Any]:
 
 
 def _engine() -> dict[str, Any]:
-    """The extension module's plain attributes: its version and how it was built."""
+    """Return the extension module's plain attributes: its version and how it was built."""
     try:
         engine = importlib.import_module("interlock._interlock")
     except ImportError as error:
@@ -109,7 +109,7 @@ def _modules() -> dict[str, Any]:
 
 
 def _captured() -> dict[str, Any]:
-    """Find modules that every process loads (by .pth files, say), and that import names before anybody can install."""
+    """Find modules that every process loads (by .pth files, say) and that import names before anything is installed."""
     code = "import json, interlock; r = interlock.install(); print(json.dumps([r.captured, r.threads]))"
     answer = _python(["-W", "ignore", "-c", code])
     if isinstance(answer, str):

@@ -28,7 +28,7 @@ def main() -> dict[str, Any]:
     before = interlock.installed()
     for name in before:
         importlib.import_module(name)
-    patched = interlock.install()  # changes nothing, but no module is pending any more
+    patched = interlock.install()  # changes nothing, but then no module is pending any more
     complete = report.enabled and not patched.pending and before == report.modules == patched.modules
     found: dict[str, Any] = {
         "install": "ok" if complete else f"{report}\n{patched}",

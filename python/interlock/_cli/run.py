@@ -1,7 +1,7 @@
 """``interlock run``: execute a program as ``python`` would, with Interlock installed first.
 
-The program sees the same as under ``python``: ``__main__``, ``sys.argv``, ``sys.path[0]``, exit statuses and the
-text of tracebacks. It can notice us only by our frames below its own (``sys._getframe``, a warning with a too large
+The program sees the same as under ``python``: ``__main__``, ``sys.argv``, ``sys.path[0]``, exit statuses and the text
+of tracebacks. It can notice Interlock only by our frames below its own (``sys._getframe``, a warning with a too large
 ``stacklevel``) and by the modules that Interlock has imported.
 """
 

@@ -1,8 +1,8 @@
 """Brings log records and output of worker processes to the parent.
 
-A worker puts each record, and each complete line, into a queue before it continues. So nothing that it
-logged or printed before its death is lost. Only output of Python code is relayed: a library in C, or a program that the
-worker starts, writes to the descriptors that the worker has inherited.
+A worker puts each record, and each complete line, into a queue before it continues. So nothing that it logged or
+printed before its death is lost. Only output of Python code is relayed: a library in C, or a program that the worker
+starts, writes to the descriptors that the worker has inherited.
 
 A thread of the parent passes each record to the logger of the same name, and writes the lines, each after the worker's
 name. Handlers and filters run in the parent. The worker applies the levels that the parent's loggers had when the

@@ -16,13 +16,13 @@ if not in_subinterpreter():
 
     from interlock.multiprocessing.context import _default_context
 
-    # As in the standard module, these are the default context's.
+    # As in the standard module, these are methods of the default context.
     _own = {
         name: getattr(_default_context, name)
         for name in _std.__all__
         if name == "Process" or isinstance(getattr(_std, name), MethodType)
     }
-    _own["LifoQueue"] = _default_context.LifoQueue  # the standard module has neither
+    _own["LifoQueue"] = _default_context.LifoQueue  # the standard module lacks this name and the next
     _own["PriorityQueue"] = _default_context.PriorityQueue
     globals().update(_own)
     __replaces__ = tuple(_own)

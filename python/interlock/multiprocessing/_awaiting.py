@@ -1,7 +1,7 @@
 """Tasks of event loops wait for queues that processes share.
 
-Another process can't call into an event loop. So a thread of this process waits in its place (`_watching`). It takes
-nothing out of a queue; it gives a task its turn to try.
+Another process can't call into an event loop. So a thread of this process waits for the queue (`_watching`). It takes
+nothing out of the queue; it gives a task its turn to try.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ __all__ = ["when_possible"]
 async def when_possible(
     queue: Queue, is_put: bool, attempt: Callable[[], Any], refused: type[Exception]
 ) -> Any:
-    """Return what `attempt()` does as soon as it does not raise `refused`.
+    """Call `attempt()` until it does not raise `refused`, and return its result.
 
-    Suspends the task meanwhile, not its event loop.
+    Between two attempts it suspends the task, not the event loop.
     """
     try:
         return attempt()
@@ -54,9 +54,9 @@ def _line(queue: Queue, is_put: bool) -> _Line:
 
 
 class _Line:
-    """The tasks of one event loop that wait for one side of a queue. One at a time has its turn.
+    """The tasks of one event loop that wait for one side of a queue. They take turns, one task at a time.
 
-    All but the attributes that never change belongs to the thread of the loop.
+    Only the thread of the loop uses the attributes that change.
     """
 
     def __init__(self, queue: Queue, is_put: bool, loop: AbstractEventLoop) -> None:
@@ -66,7 +66,7 @@ class _Line:
         self._watcher: Watcher | None = None
 
     async def turn(self, is_first: bool) -> None:
-        """Wait until it is worth a try. The caller says when it has tried, by `end_turn()`."""
+        """Wait until an attempt may succeed. After the attempt, the caller has to call `end_turn()`."""
         self.queue._interlock_lines.setdefault((self.loop, self.is_put), self)
         mine: Future[None] = self.loop.create_future()
         if is_first:
@@ -80,22 +80,22 @@ class _Line:
             if mine.done() and not mine.cancelled():
                 self.end_turn()
             else:
-                with suppress(ValueError):  # give_turn() has dropped it
+                with suppress(ValueError):  # give_turn() has removed it
                     self._waiting.remove(mine)
                 self._rest()
             raise
 
     def is_gone(self) -> bool:
-        """Whether no task will come any more."""
+        """Whether no task can wait here any more: the loop is closed."""
         return self.loop.is_closed()
 
     def tell(self) -> None:
-        """The queue is ready: called by the thread that waits."""
-        with suppress(RuntimeError):  # the loop is closed, and its tasks gone
+        """Pass on that the queue is ready. The watching thread calls this."""
+        with suppress(RuntimeError):  # the loop is closed, and its tasks are gone
             self.loop.call_soon_threadsafe(self.give_turn)
 
     def give_turn(self) -> None:
-        """The queue is ready: called in the loop."""
+        """Give the next task its turn, as the queue is ready. Called in the loop."""
         self._watcher = None
         while self._waiting and not self._on_turn:
             mine = self._waiting.popleft()
@@ -105,7 +105,7 @@ class _Line:
         self._rest()
 
     def end_turn(self) -> None:
-        """The task has tried, or will not."""
+        """Note that the task has made its attempt, or gives up its turn."""
         self._on_turn -= 1
         self._watch()
 

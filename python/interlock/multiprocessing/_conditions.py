@@ -24,7 +24,7 @@ _StdCondition: Any = _std.Condition
 
 
 class _Number:
-    """Stands for one of the semaphores that a standard condition counts its waiters by."""
+    """Represents one of the semaphores by which a standard condition counts its waiters."""
 
     def __init__(self, read: Callable[[SharedCondition], int]) -> None:
         self._read = read
@@ -48,10 +48,10 @@ class _Value:
 
 
 class Condition(SharedCondition, _std.Condition):  # type: ignore[misc]
-    """A condition: threads of all processes wait until one of them notifies.
+    """A condition: threads of all processes wait until a thread notifies them.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Condition. A process that dies leaves
-    the line, and no notification is lost to it. (With a lock of another kind, the standard library's code runs.)
+    the line, and no notification is lost with it. (With a lock of another kind, the standard library's code runs.)
     """
 
     _is_native = True
@@ -139,10 +139,10 @@ _BARRIER_BASES: Any = () if issubclass(_std.Barrier, Native) else (_std.Barrier,
 
 
 class Barrier(SharedBarrier, *_BARRIER_BASES):  # type: ignore[misc]
-    """A barrier: threads of all processes wait at it until as many have come as it has parties.
+    """A barrier: threads of all processes wait at it until `parties` threads have arrived.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Barrier. If a process dies while it
-    waits, the barrier breaks, and the error of the others names it.
+    waits, the barrier breaks, and the error in the other processes names the dead one.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Barrier(SharedBarrier, *_BARRIER_BASES):  # type: ignore[misc]
         *,
         ctx: Any,
     ) -> None:
-        """Make a barrier. The last to come calls `action`; `timeout` is for `wait()` without one."""
+        """Make a barrier. The last thread to arrive calls `action`; `timeout` is the default for `wait()`."""
         self._parties, self._action, self._timeout = parties, action, timeout
         self._is_fork_ctx = made_in_fork_context(ctx)
         self._interlock_begin(home(), parties)
@@ -167,7 +167,7 @@ class Barrier(SharedBarrier, *_BARRIER_BASES):  # type: ignore[misc]
         self._is_fork_ctx = False
 
     def wait(self, timeout: float | None = None) -> int:
-        """Block until all have come, for at most `timeout` seconds; return the caller's number.
+        """Block until all threads have arrived, for at most `timeout` seconds; return the caller's number.
 
         Raises BrokenBarrierError if the barrier is broken, is broken or reset meanwhile, or the time is over.
         """
@@ -175,7 +175,7 @@ class Barrier(SharedBarrier, *_BARRIER_BASES):  # type: ignore[misc]
 
     @property
     def parties(self) -> int:
-        """How many parties the barrier is for."""
+        """The number of threads that the barrier waits for."""
         return self._parties
 
     n_waiting = SharedBarrier.n_waiting

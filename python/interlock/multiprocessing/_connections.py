@@ -1,9 +1,9 @@
 """`Pipe`: two connections between processes, whose messages go through shared memory.
 
-Each connection has the descriptor that the standard library's would have, and passes it on in the same ways. A program
-that asks for it, with `fileno()`, may read and write it, or make another connection of it. So messages go through it
-from then on, by the standard library's code, if nothing was sent before and the process has both connections. Otherwise
-the descriptor only tells that there is a message: it is readable then.
+Each connection has the same descriptor as a standard connection, and passes it on in the same ways. A program that
+takes the descriptor, with `fileno()`, may read and write it, or make another connection of it. So if nothing was sent
+before and the process has both connections, messages go through the descriptor from then on, by the standard library's
+code. Otherwise the descriptor only becomes readable when there is a message.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ class Connection(SharedConnection, _std.Connection):
     _poll = SharedConnection.poll
 
     def __init__(self) -> None:
-        """It is made by `Pipe()`."""
+        """Make an unconnected object; `Pipe()` calls this."""
 
     def _recv_bytes(self, maxsize: int | None = None) -> io.BytesIO | None:
         return io.BytesIO(self.recv_bytes(maxsize))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For picklers that are not of `multiprocessing`: what is registered there, they don't know."""
+        """Reduce for picklers that are not of `multiprocessing`, and so do not know the reducers registered there."""
         return _reduce(self)
 
 
 class _Pickling:
-    """A connection that has every object pickled by the pickler of the program, those too that need no pickle."""
+    """A connection that pickles every object with the program's pickler, even objects that need no pickle."""
 
     def send(self, obj: object) -> None:
         """Send a (picklable) object."""
@@ -64,17 +64,17 @@ class _Pickling:
 
 
 class _PicklingConnection(_Pickling, Connection):
-    """A connection that was made when the program's pickler had a `loads` of its own."""
+    """A connection that was made while the program's pickler had its own `loads`."""
 
 
 class OverDescriptor(_Pickling, _std.Connection):
-    """The standard library's connection, over the descriptor of one of ours, which closes it."""
+    """A standard connection over the descriptor of one of ours, which closes the descriptor."""
 
     def _close(self) -> None:
         pass
 
 
-# Its objects pass for the standard ones, in messages too.
+# Its objects look like standard ones, in messages, too.
 Connection.__module__ = _PicklingConnection.__module__ = _std.Connection.__module__
 
 
@@ -93,7 +93,7 @@ def Pipe(duplex: bool = True) -> tuple[Connection, Connection]:
 
 
 def _reduce(conn: Connection) -> tuple[Any, ...]:
-    """Pickle a connection: for a process that is being started, or for one that asks this one for it."""
+    """Pickle a connection, for a process that is being started, or for a process that will ask this one for it."""
     popen = context.get_spawning_popen()
     if popen is None:
         return _take, (_Offer(conn),)
@@ -111,7 +111,7 @@ reduction.ForkingPickler.register(Connection, _reduce)
 
 
 def ends_of(conn: Connection, numbers: list[int]) -> tuple[int | None, int | None]:
-    """Return the numbers of the ends among those of all objects: each is followed by its channel's."""
+    """Return the numbers of the two ends from the numbers of all objects: each end's is followed by its channel's."""
     reader, writer = conn._interlock_handles()
     ends = iter(numbers[::2])
     return next(ends) if reader else None, next(ends) if writer else None
@@ -131,7 +131,7 @@ def _open(family: Family, descriptor: int, ends: tuple[int | None, int | None]) 
 
 
 class _Offer:
-    """A connection in a message. The process that receives it asks for it once; until then this one keeps it."""
+    """A connection in a message. The receiver asks this process for it once; until then this process keeps it."""
 
     def __init__(self, conn: Connection) -> None:
         handles = [handle for end in conn._interlock_handles() for handle in end or ()]
@@ -152,7 +152,7 @@ class _Offer:
                 reduction.send_handle(peer, number, pid)
 
         def close() -> None:
-            handles.clear()  # first: the last one to go tells the other side
+            handles.clear()  # first: when the last handle is dropped, the other side is notified
             kept.close()
 
         self._ticket = resource_sharer._resource_sharer.register(send, close)  # type: ignore[attr-defined]

@@ -1,9 +1,9 @@
 """The threads of a native `ThreadPool`, and how they continue when it is materialized.
 
-The standard library's pool has three threads of its own beside its workers: one feeds them, one collects their
-results, one replaces those that ended. In a native pool, workers take jobs and items of iterables themselves, and
-deliver the results; the pool starts one more thread when it has to call the first callback. It starts workers when
-there is work for them, or at once if there is an initializer.
+The standard library's pool has three threads of its own beside its workers: one feeds the workers, one collects their
+results, one replaces ended workers. In a native pool, workers take jobs and items of iterables themselves, and deliver
+the results; the pool starts one more thread when it has to call the first callback. It starts workers when there is
+work for them, or at once if there is an initializer.
 
 When a pool is materialized, it starts the standard library's three threads. The workers stay the same: they do the jobs
 that the engine still has, and then continue in the standard library's `worker()`. So the pool never has too many
@@ -78,7 +78,7 @@ class PoolCore:
                     thread = _start(worker, (handle, self))
                 except BaseException:
                     handle.leave()
-                    if self.workers:  # these will do all the work, if more slowly
+                    if self.workers:  # these workers will do all the work, only more slowly
                         return
                     raise
                 self._at_work += 1
@@ -208,7 +208,7 @@ class _Rest(_std.ApplyResult):  # type: ignore[type-arg]
     """
 
     left: int
-    """How many jobs have still to end; the engine sets it when the pool is materialized, before the first one ends."""
+    """The number of unfinished jobs; the engine sets it when the pool is materialized, before the first job ends."""
 
     def __init__(self, pool: Any, core: PoolCore, made: dict[str, Any]) -> None:
         super().__init__(SimpleNamespace(_cache=made["_cache"]), None, None)  # type: ignore[arg-type]

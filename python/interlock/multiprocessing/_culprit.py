@@ -1,4 +1,4 @@
-"""Which part of an object can't be pickled."""
+"""Finds the part of an object that can't be pickled."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["note_culprit"]
 
 _PROTOCOL = 4
 _DEEPEST = 100
-"""The path has no more steps: what can't be pickled because it is too deep has no culprit."""
+"""The most steps of a path: an object that is nested too deeply to be pickled has no culprit."""
 
 
 def note_culprit(error: Exception, items: dict[str, Any]) -> bool:
-    """Add a note to the error of named items that can't be pickled: the path to the deepest part that is to blame.
+    """Add a note to an error of pickling named items: the path to the deepest part that can't be pickled.
 
-    Returns whether that is a function or a class. It pickles the parts one by one, so it takes several times as long as
-    the items' own pickling.
+    Returns whether that part is a function or a class. This pickles the parts one by one, so it takes several times as
+    long as pickling the items.
     """
     name = next((name for name, item in items.items() if not _can_be_pickled(item)), None)
     if name is None:
@@ -54,13 +54,13 @@ def _can_be_pickled(part: object) -> bool:
 
 
 def _locals(culprit: object) -> str:
-    """Say of a function or class that it can't be found by its name, as it was made inside a function."""
+    """Return what to add to the path for a function or class that was made inside a function."""
     is_local = isinstance(culprit, (FunctionType, type)) and "<locals>" in culprit.__qualname__
     return ".<locals>" if is_local else ""
 
 
 def _parts(whole: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the parts that the pickle of an object has, each with the way to it."""
+    """Yield the parts of an object that its pickle contains, each with the path to it."""
     kind = type(whole)
     if kind is dict:
         yield from _items(whole.items())
@@ -82,7 +82,7 @@ def _items(items: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _reduced(whole: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the parts of an object that says itself what it is made of: its state, mostly its attributes."""
+    """Yield the parts of an object that reduces itself: mostly its attributes."""
     try:
         reduced = whole.__reduce_ex__(_PROTOCOL)
     except Exception:
@@ -98,5 +98,5 @@ def _reduced(whole: Any) -> Iterator[tuple[str, Any]]:
         yield ".<state>", state
     yield from ((f"[{index}]", part) for index, part in enumerate(elements or ()))
     yield from _items(items or ())
-    # A base class that reduces itself gives its contents as arguments.
+    # A base class that reduces itself passes its contents as arguments.
     yield from ((f".<argument {index}>", part) for index, part in enumerate(args))

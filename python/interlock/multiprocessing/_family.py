@@ -29,7 +29,7 @@ SERIALIZER = "_interlock_serializer"
 
 class _Serializer:
     def __get__(self, ctx: Any, cls: type | None = None) -> str:
-        # Few programs come here; and `_managers` needs this module.
+        # Imported here, because few programs need it, and `_managers` needs this module.
         return import_module("interlock.multiprocessing._managers")._SERIALIZER  # type: ignore[no-any-return]
 
 
@@ -69,7 +69,7 @@ def _end_in_order(known: dict[int, Family]) -> None:
 
 
 _gives_up: list[bool] = []
-"""Not empty if this process, or one that it was forked by, has called `give_up_at_end`."""
+"""Not empty if this process, or a process from which it was forked, has called `give_up_at_end`."""
 
 
 def give_up_at_end() -> None:
@@ -88,7 +88,7 @@ def adopt(descriptor: int, place: int) -> Family:
 
 
 class Place:
-    """The place in a family that is kept for one process which is being started."""
+    """The place in a family that is kept for one process that is being started."""
 
     def __init__(self, family: Family) -> None:
         self._family = family
@@ -97,7 +97,7 @@ class Place:
         self._descriptor = reduction.DupFd(family.descriptor)
 
     def started(self, pid: int | None) -> None:
-        """The process has started and has this id, or it has not started."""
+        """Note that the process has started with this pid, or (None) has not started."""
         if self._is_open:
             self._is_open = False
             self._family.started(self.word, pid)
@@ -122,7 +122,7 @@ def _arrive(descriptor: Any, word: int, of_parent: int) -> Family:
 
 
 def hand(handle: SharedHandle, popen: Any) -> tuple[Place, int]:
-    """Hand an object to the process that ``popen`` is starting; return what that process finds it by."""
+    """Hand an object to the process that ``popen`` is starting. Return its place and number there."""
     places = popen.__dict__.setdefault("_interlock_places", {})
     family = handle.family
     place = places.get(family.descriptor)

@@ -1,20 +1,20 @@
 """The process behind the start method `forkserver`: single-threaded, with the program's modules imported.
 
-It keeps one spare, a fork of itself that waits for a request. So a start costs the caller a message, and the fork for
-the next start happens meanwhile. Nothing runs in the server between two forks, so a child is the same as one that had
-been forked for the request.
+It keeps one spare, a fork of itself that waits for a request. So a start costs the caller only a message, and the fork
+for the next start happens in the meantime. No program code runs in the server between two forks, so the spare is the
+same as a child that is forked for the request.
 
-* *Channel*: a pair of sockets. One end, with all clients, takes requests; the spare reads the other. No name leads to
-  it, so no other user can reach it. Its end (all clients are gone) ends the server and the spare.
+* *Channel*: a pair of sockets. All clients share one end and send requests; the spare reads the other. The channel has
+  no name, so no other user can reach it. When all clients are gone, the server and the spare end.
 * *Control*: a pair of sockets. The spare tells the server that it has become the child of a client, and sends it a copy
   of the *link*.
-* *Link*: a pair of sockets between a child and its parent. The child sends its pid and pidfd, at the end its exit
-  code. The server sends the exit code of a child that could not. Its end tells the child that the parent is gone.
+* *Link*: a pair of sockets between a child and its parent. The child sends its pid and pidfd, at the end its exit code.
+  If the child could not, the server sends its exit code.
+  When the link is closed, the child knows that the parent is gone.
 
 A request says what to prepare in the child (paths, arguments, keys), and whether the child starts with SIGINT blocked.
 It also holds the process object. (The server and the spare ignore SIGINT.) The preparation is mostly the same for all
-children, so the server prepares itself as for the last child. A child prepares itself again only if its request
-asks for something else.
+children, so the server prepares itself like the last child. A child prepares itself again only if its request differs.
 
 A spare that dies is not replaced before the next request, so that no loop of forks can follow.
 """
@@ -48,15 +48,15 @@ CHUNK = 32768
 """The longest message on a link, on the channel or on the control."""
 
 MOST_DESCRIPTORS = 253
-"""What the kernel takes in one message."""
+"""The most descriptors that the kernel accepts in one message."""
 
 _pickle: Any = reduction.pickle  # type: ignore[attr-defined]
 NUMBER = struct.Struct("q")
 HEAD = struct.Struct("qq?")
-"""Before a request: the length of what follows, and of its first part, what to prepare; whether SIGINT is blocked."""
+"""The head of a request: the lengths of the rest and of its first part, the preparation; whether SIGINT is blocked."""
 
 _MAIN = ("init_main_from_name", "init_main_from_path")
-"""What imports the main module: that may run code of the program."""
+"""The entries that import the main module, which may run code of the program."""
 
 
 def send(to: socket.socket, data: Sequence[bytes | memoryview], descriptors: Sequence[int]) -> None:
@@ -80,7 +80,7 @@ def main(channel: int, preload: Callable[[], None], interrupts_are_held: bool) -
     preload()
     util._close_stdin()  # type: ignore[attr-defined]
     server = _Server(socket.socket(fileno=channel))
-    if interrupts_are_held:  # by the client, for the process that it starts
+    if interrupts_are_held:  # the client has blocked SIGINT, for the process that it starts
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     server.run()
 
@@ -93,7 +93,7 @@ class _Server:
         self._links: dict[int, socket.socket] = {}
         popen_fork.prepare_stdin()
         self._spare: int | None = None
-        self._ahead = _Ahead(b"")  # as for the last child
+        self._ahead = _Ahead(b"")  # the preparation of the last child
         self._wakeups, self._wakeups_in = os.pipe()
         os.set_blocking(self._wakeups, False)
         os.set_blocking(self._wakeups_in, False)
@@ -116,7 +116,7 @@ class _Server:
         state = ready.get(self._channel.fileno(), 0)
         if state & select.POLLHUP:
             for link in (self._channel, self._control, self._spares_control, *self._links.values()):
-                link.close()  # or the end of the interpreter warns of them
+                link.close()  # otherwise the interpreter would warn at its end
             sys.exit()
         if self._wakeups in ready:
             os.read(self._wakeups, 65536)
@@ -161,7 +161,7 @@ class _Server:
             if pid == 0:
                 break
             ended.append((pid, os.waitstatus_to_exitcode(status)))
-        self._hear()  # they have said so before they ended
+        self._hear()  # ended children may have reported their start just before
         for pid, code in ended:
             if pid == self._spare:
                 self._spare = None
@@ -210,7 +210,7 @@ class _Server:
         link = socket.socket(fileno=descriptors[0])
         work = _Work(link, data, descriptors[1:])
         news = work.short_preparation()
-        # First, as an error here (the server has been killed) makes the parent try again.
+        # Sent first: if this fails (the server has been killed), the parent tries again.
         send(self._spares_control, [number, b"" if news == self._ahead.asked else news], descriptors[:1])
         send(link, [number], [myself])
         os.close(myself)
@@ -238,11 +238,11 @@ class _Work:
             os.set_inheritable(descriptor, True)
 
     def short_preparation(self) -> bytes:
-        """Return what to prepare, if it fits into a message."""
+        """Return the preparation, if it fits into a message."""
         return self._data[: self._first] if self._first <= min(len(self._data), CHUNK - NUMBER.size) else b""
 
     def read(self) -> tuple[bytes, bytes]:
-        """Return what to prepare, and the process object, after everything has come."""
+        """Return the preparation and the process object. Blocks until everything has arrived."""
         while len(self._data) < self._size:
             more = self._link.recv(CHUNK)
             if not more:
@@ -252,7 +252,7 @@ class _Work:
 
 
 class _Ahead:
-    """What the server has prepared before a child knows its request."""
+    """The preparation that the server has done before a child gets its request."""
 
     def __init__(self, preparation: bytes) -> None:
         self.asked = self.preparation = preparation
@@ -267,7 +267,7 @@ class _Ahead:
                 self.preparation = b""
 
     def finish(self, preparation: bytes) -> None:
-        """Prepare what a request says."""
+        """Do the preparation of a request, as far as it differs."""
         if not preparation or preparation != self.preparation:
             self.data = _pickle.loads(preparation)
             _join(self.data.get("interlock"))
@@ -279,7 +279,7 @@ class _Ahead:
 
 
 def _refuse(channel: socket.socket) -> None:
-    """Take a request and drop it: its sender learns that from the end of the link."""
+    """Receive a request and drop it. The closed link tells the sender."""
     _, descriptors = receive(channel, CHUNK, MOST_DESCRIPTORS)
     for descriptor in descriptors:
         os.close(descriptor)

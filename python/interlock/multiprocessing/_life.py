@@ -1,13 +1,14 @@
-"""How a process learns of the end of its children and of its parent, without asking again and again.
+"""How a process learns of the end of its children and of its parent, without polling.
 
-A child's end: a pidfd, readable from the moment when the child has ended. A pipe, as in the standard library, stays
-open as long as any descendant that inherited it lives, and its number says nothing about the pid that a signal goes to.
+A child's end: by a pidfd, which becomes readable when the child has ended. A pipe, as in the standard library, stays
+open as long as any descendant that inherited it lives, and can't be used to send a signal to exactly that process.
 
-The parent's end: a forked child inherits its parent's own pidfd, one for all. A child that shall end with its parent
-has a pipe. The parent holds the write end, so the child finds the end of the file when the parent is gone. Other
-children do not inherit the write end: the engine closes it at forks. The child asks the kernel for SIGTERM at that
-moment (``O_ASYNC``, which a pidfd has not). Unlike ``PR_SET_PDEATHSIG``, which acts when the thread that started the
-child ends, that follows the process; and it needs no thread in the child. So has a child that starts as a new program.
+The parent's end: a forked child inherits its parent's own pidfd; all children share one. A child that has to end with
+its parent gets a pipe, as does a child that starts as a new program. The parent holds the write end, so the child reads
+the end of the file when the parent is gone. Other children do not inherit the write end: the engine closes it at forks.
+The child asks the kernel for SIGTERM at that moment (by ``O_ASYNC``, which a pidfd does not support). This needs no
+thread in the child, and the signal comes when the parent process ends, unlike that of ``PR_SET_PDEATHSIG``, which comes
+when the thread that started the child ends.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ _ENDS = "_interlock_ends_with_parent"
 
 
 def shall_end_with_parent(process: Any) -> None:
-    """Have a worker of a pool, which has not been started yet, get what `end_with_parent` needs. Daemons do anyway."""
+    """Give a pool's worker, before its start, the pipe that `end_with_parent` needs. Daemons get one in any case."""
     setattr(process, _ENDS, True)
 
 
@@ -63,17 +64,17 @@ def is_worker(process: Any) -> bool:
 
 
 def ends_with_parent(process: Any) -> bool:
-    """Whether a process gets a pipe."""
+    """Whether a process gets a pipe by which it ends with its parent."""
     return process.daemon or is_worker(process)
 
 
 _own: list[ChildProcess] = []
-"""The last one is this process's, unless this is a forked child. The others stay: a child's parent is among them."""
+"""The last one is this process, unless this is a forked child. The others stay: a child's parent is among them."""
 
 
 def own() -> int:
-    """Return the descriptor of this process, which its forked children inherit, or -1 if there can't be one."""
-    descriptor = _own[-1].fileno() if _own else -1  # -1 also in a child, and if the program has closed it
+    """Return the descriptor of this process, which its forked children inherit, or -1 if it can't be opened."""
+    descriptor = _own[-1].fileno() if _own else -1  # -1 also in a child, or if the program has closed it
     if descriptor < 0:
         mine = ChildProcess.open(os.getpid())
         if mine is not None:
@@ -89,13 +90,13 @@ def is_ours_to_start() -> bool:
 
 @functools.cache
 def has_pidfd() -> bool:
-    """Whether this kernel has descriptors of processes (Linux 5.3), and no sandbox refuses them."""
+    """Whether this kernel supports pidfds (Linux 5.3), and no sandbox refuses them."""
     try:
         os.close(os.pidfd_open(os.getpid()))
     except AttributeError:
         return False
     except OSError as error:
-        return error.errno in (errno.EMFILE, errno.ENFILE)  # it has them, only none is left now
+        return error.errno in (errno.EMFILE, errno.ENFILE)  # supported, but no descriptor is free now
     return True
 
 
@@ -124,7 +125,7 @@ def descriptor_of(pid: int) -> int:
     try:
         return os.pidfd_open(pid)
     except ProcessLookupError:
-        # Ended, and gone already: the program ignores SIGCHLD, or waits for any child.
+        # The child has ended and was reaped: the program ignores SIGCHLD, or waits for any child.
         ended, closed = os.pipe()
         os.close(closed)
         return ended
@@ -135,21 +136,21 @@ def ended_within(sentinel: int, timeout: float | None) -> bool:
     poll = select.poll()
     poll.register(sentinel, select.POLLIN)
     if timeout is not None:
-        # The standard library adds it to a time: what is not a number is refused in the same words.
+        # The standard library adds it to a time: this raises the same error for what is not a number.
         timeout = 0.0 + timeout
     return bool(poll.poll(None if timeout is None else ceil(max(timeout, 0) * 1000)))
 
 
 def send(sentinel: int, sig: int) -> None:
-    """Send a signal to the process of this sentinel, and to no other one that has its pid now."""
+    """Send a signal to the process of this sentinel, and never to a later process with the same pid."""
     with contextlib.suppress(ProcessLookupError):
         signal.pidfd_send_signal(sentinel, sig)
 
 
 def tracker() -> int:
-    """Return the pipe to the resource tracker, without the probe that wakes it for each start."""
+    """Return the pipe to the resource tracker, without the probe that would wake the tracker at each start."""
     from multiprocessing import (
-        resource_tracker,  # with three extension modules, whose mappings each fork copies
+        resource_tracker,  # imports three extension modules, whose mappings each fork copies
     )
 
     known: Any = resource_tracker._resource_tracker
@@ -164,7 +165,7 @@ def tracker() -> int:
 
 
 def look_after_tracker() -> None:
-    """Warn of a resource tracker that has died, and start another one, where the program has started one."""
+    """If the program's resource tracker has died, warn and start another one."""
     module: Any = sys.modules.get("multiprocessing.resource_tracker")
     if module is not None:
         descriptor = module._resource_tracker._fd
@@ -173,7 +174,7 @@ def look_after_tracker() -> None:
 
 
 def _is_read(pipe: int) -> bool:
-    """Whether a process has the read end of the pipe with this write end."""
+    """Whether any process has the read end of the pipe with this write end."""
     poll = select.poll()
-    poll.register(pipe, 0)  # the kernel tells of a pipe without a reader in any case
+    poll.register(pipe, 0)  # the kernel always reports a pipe without a reader
     return not poll.poll(0)

@@ -29,9 +29,10 @@ _SEM_VALUE_MAX: int = _std.SEM_VALUE_MAX
 
 
 def made_in_fork_context(ctx: Any) -> bool:
-    """Whether an object of this context may go to forked processes only, as a standard one may.
+    """Whether an object of this context may go to forked processes only, as in the standard library.
 
-    The standard library registers the others with the resource tracker, and so sees that this has died.
+    The standard library registers other objects with the resource tracker, and so notices if the tracker has died. We
+    check that here.
     """
     if ctx is None:
         ctx = context._default_context.get_context()
@@ -42,7 +43,7 @@ def made_in_fork_context(ctx: Any) -> bool:
 
 
 def handed(shared: Any) -> tuple[Any, int]:
-    """Hand an object to the process that is being started; return what its `_interlock_open` takes there."""
+    """Hand an object to the process that is being started. Return the arguments of its `_interlock_open` there."""
     context.assert_spawning(shared)
     if shared._is_fork_ctx:
         raise RuntimeError(
@@ -70,7 +71,7 @@ class Reading:
 
 
 class SemLock:
-    """What the standard library has inside of a lock, and calls `_semlock`: here it is another view of the lock."""
+    """The object that is called `_semlock` inside a standard lock; here it is another view of the lock."""
 
     name = None
     """A shared object has no name in the file system."""
@@ -92,7 +93,7 @@ class SemLock:
 
 
 def _inner(name: str) -> Callable[..., Any]:
-    method = getattr(SharedLock, name)  # not what a derived class has of that name
+    method = getattr(SharedLock, name)  # not an override of a derived class
 
     def call(self: SemLock, *args: Any, **kwargs: Any) -> Any:
         return method(self._lock, *args, **kwargs)
@@ -116,7 +117,7 @@ for _name in _INNER:
 
 
 class _Shared(SharedLock):
-    """What the four have in common, beside the engine's part."""
+    """The common part of the four classes, beside the engine's."""
 
     # In a slot: the interpreter finds methods faster as long as an object has no dictionary.
     __slots__ = ("_is_fork_ctx",)
@@ -146,10 +147,10 @@ class _Shared(SharedLock):
 
 
 class Lock(_Shared, _std.Lock):  # type: ignore[misc]
-    """A lock that one process holds at a time, and any may release.
+    """A lock that one process holds at a time, and that any process may release.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Lock. If the process that holds it dies,
-    the next one acquires it.
+    the next process acquires it.
     """
 
     def __init__(self, *, ctx: Any, on_owner_death: OnOwnerDeath = "warn") -> None:
@@ -165,18 +166,18 @@ class Lock(_Shared, _std.Lock):  # type: ignore[misc]
         self._make_methods()
 
     def recover(self) -> bool:
-        """Let the lock be acquired again after the death of its owner: what it guards is in order.
+        """Declare that the data under the lock is consistent again: after its owner's death, it can be acquired again.
 
-        Returns whether it could not be acquired. Does not block.
+        Returns whether the lock was waiting for that. Does not block.
         """
         return self._interlock_recover()
 
 
 class RLock(_Shared, _std.RLock):  # type: ignore[misc]
-    """A lock that the thread which holds it may acquire again.
+    """A lock that the thread holding it may acquire again.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.RLock. If the process that holds it dies,
-    the next one acquires it.
+    the next process acquires it.
     """
 
     def __init__(self, *, ctx: Any, on_owner_death: OnOwnerDeath = "warn") -> None:
@@ -193,10 +194,10 @@ class RLock(_Shared, _std.RLock):  # type: ignore[misc]
 class _Semaphore(_Shared):
     @Reading
     def lost_permits(self) -> int:
-        """How many permits were taken by `acquire()` in processes that were killed, and not given back.
+        """How many permits killed processes took by `acquire()` and did not give back.
 
-        (A permit that a `with` statement took comes back when its process dies. A process that ends in the ordinary
-        way leaves it to others to give back what it has taken.) Does not block.
+        (A permit that a `with` statement took comes back when its process dies. If a process ends in the ordinary way,
+        other processes may still give back its permits, so these are not counted.) Does not block.
         """
         return self._interlock_lost_permits()
 
@@ -212,7 +213,7 @@ class _Semaphore(_Shared):
 
 
 class Semaphore(_Semaphore, _std.Semaphore):  # type: ignore[misc]
-    """A number of permits, which processes take and give back.
+    """A number of permits that processes take and give back.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Semaphore.
     """
@@ -223,7 +224,7 @@ class Semaphore(_Semaphore, _std.Semaphore):  # type: ignore[misc]
 
 
 class BoundedSemaphore(_Semaphore, _std.BoundedSemaphore):  # type: ignore[misc]
-    """A semaphore that never has more permits than it began with.
+    """A semaphore that never has more permits than its initial number.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.BoundedSemaphore.
     """

@@ -1,8 +1,8 @@
-"""When the process of a manager ends, and what it leaves.
+"""The end of a manager's process, and the removal of its socket.
 
-A manager without an address of the program's has its socket in a directory of its own. The process that starts the
-manager makes the directory, and removes it when the manager is shut down, or when the manager object goes. If that
-process is gone, the manager's process ends as soon as nobody is connected to it, and removes the directory.
+If the program gives no address, the manager's socket is in a directory of its own. The process that starts the manager
+makes the directory, and removes it when the manager is shut down, or when the manager object is collected. If that
+process is gone, the manager's process ends as soon as no process is connected to it, and removes the directory.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["begin", "connected", "disconnected", "forget", "new_address"]
 
 _LONGEST = 107
-"""The bytes that the path of a socket may have."""
+"""The most bytes that the path of a socket may have."""
 _PATIENCE = 0.5
-"""A manager without a parent ends if nobody has been connected to it for so many seconds."""
+"""A manager whose parent is gone ends if no process has been connected to it for this many seconds."""
 
 _made: set[str] = set()
 """The addresses whose directories this process has made."""
@@ -52,18 +52,18 @@ def forget(address: Any) -> None:
 
 
 def _remove(address: str) -> None:
-    with contextlib.suppress(OSError):  # the manager has removed it
+    with contextlib.suppress(OSError):  # the manager has already removed it
         os.unlink(address)
-    with contextlib.suppress(OSError):  # or the program keeps something there
+    with contextlib.suppress(OSError):  # also if the program keeps files there
         os.rmdir(os.path.dirname(address))
 
 
 def begin(address: str, initializer: Callable[..., object] | None, initargs: Any) -> None:
-    """Begin in the process of a manager, which will listen at this address."""
-    _clients.__init__()  # type: ignore[misc]  # a forked process has what its parent had
+    """Prepare the process of a manager, which will listen at this address."""
+    _clients.__init__()  # type: ignore[misc]  # a forked process inherits its parent's connections
     at_exit_after_children_end(_clients, functools.partial(_remove, address))
     if initializer is not None:
-        initializer(*initargs)  # while there is one thread: it may fork
+        initializer(*initargs)  # while there is only one thread, as it may fork
     threading.Thread(target=_end_after_parent, name="ManagerEndThread", daemon=True).start()
 
 
@@ -72,7 +72,7 @@ class _Clients:
 
     def __init__(self) -> None:
         self.connections: set[Any] = set()
-        self.count = 0  # of all that there have been
+        self.count = 0  # of all connections so far
         self.is_orphaned = False
 
 
@@ -80,13 +80,13 @@ _clients = _Clients()
 
 
 def connected(conn: Any) -> None:
-    """Somebody has connected to the manager in this process."""
+    """Note a new connection to the manager in this process."""
     _clients.count += 1
     _clients.connections.add(conn)
 
 
 def disconnected(conn: Any) -> None:
-    """This connection is closed."""
+    """Note that this connection is closed."""
     _clients.connections.discard(conn)
     if _clients.is_orphaned and not _clients.connections:
         _wait_for_others()
@@ -98,7 +98,7 @@ def _end_after_parent() -> None:
         return
     parent.join()
     _clients.is_orphaned = True
-    if not _clients.connections:  # otherwise the last one that goes comes by
+    if not _clients.connections:  # otherwise `disconnected` does this for the last connection
         _wait_for_others()
 
 
@@ -112,7 +112,7 @@ def _end_if_idle(count: int) -> None:
     if _clients.connections or _clients.count != count:
         return
     server: Any = getattr(process.current_process(), "_manager_server", None)
-    if server is None:  # it has not begun yet
+    if server is None:  # the server has not started yet
         _wait_for_others()
         return
     memory: Any = getattr(server, "shared_memory_context", None)

@@ -1,9 +1,9 @@
 """Managers, whose proxies talk to them through shared memory.
 
-A proxy connects to its manager as the standard library's does: over the manager's address, with the authentication
-key. When the connection has become the proxy's own, the proxy asks over it whether the manager belongs to its family of
-processes. If so, both go on through a pipe of `Pipe()`. If not (the manager is on another machine, say), they go on as
-they are.
+A proxy connects to its manager as the standard library's proxy does: over the manager's address, with the
+authentication key. When the connection has become the proxy's own, the proxy asks over it whether the manager belongs
+to its family of processes. If so, both continue over a pipe of `Pipe()`. If not (the manager is on another machine,
+say), they continue over the connection.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ else:
 __all__ = ["BaseManager", "ManagerDiedError", "SyncManager"]
 
 _OURS = "#interlock"
-"""In place of an object's id, for a request to the connection itself. A standard manager does not know the id."""
+"""Replaces an object's id in a request to the connection itself. A standard manager does not know this id."""
 
 
 class ManagerDiedError(
     EOFError, BrokenPipeError, ConnectionRefusedError, ConnectionResetError, FileNotFoundError
 ):
-    """The process of a manager has ended, and its objects with it. Catch it as any standard error for that.
+    """The process of a manager has ended, and its objects with it.
 
-    `errno` is that of the standard error, which is its cause.
+    Code that catches any of the standard errors for that catches this one, too. Its `errno` is that of the standard
+    error, which is its cause.
     """
 
     def __str__(self) -> str:
@@ -64,16 +65,16 @@ class _Known:
             self._began = state and state[0]
 
     def is_gone(self) -> bool:
-        """Whether the process has ended, or is about to: the end of its connections is seen a moment earlier."""
+        """Whether the process has ended, or is about to end: its connections are closed a moment earlier."""
         try:
             state = _state_of(self._pid)
         except OSError:
-            return False  # no descriptor is left to ask with
+            return False  # no descriptor is left to read the state
         return state is None or state[1] or self._began not in (None, state[0])
 
 
 def _state_of(pid: int) -> tuple[bytes, bool] | None:
-    """Return when a process began, and whether it is at its end, or None if there is none."""
+    """Return when a process started, and whether it is ending; None if there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -82,19 +83,19 @@ def _state_of(pid: int) -> tuple[bytes, bool] | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     has_ended = fields[0] in (b"Z", b"X") or bool(int(fields[6]) & _EXITING)
-    # Once one thread ends the process, this signal waits for each of the others.
+    # When one thread ends the process, SIGKILL becomes pending for each other thread.
     pending = int(status.partition(b"\nSigPnd:")[2].partition(b"\n")[0].strip() or b"0", 16)
     return fields[19], has_ended or bool(pending >> (signal.SIGKILL - 1) & 1)
 
 
 _EXITING = 4
-"""The flag ``PF_EXITING`` of the kernel: the process can run no more code, and has not closed its descriptors yet."""
+"""The kernel's flag ``PF_EXITING``: the process runs no more code, but may not have closed its descriptors yet."""
 _managers: dict[Any, _Known] = {}
 """Managers by their addresses."""
 
 
 def _died(manager: str, cause: Exception) -> ManagerDiedError:
-    """Return the error for a manager that this standard error tells of."""
+    """Return the `ManagerDiedError` for this standard error."""
     is_gone = isinstance(cause, FileNotFoundError)
     error = ManagerDiedError(f"{manager} has ended" + ", or its socket was removed" * is_gone)
     error.errno = getattr(cause, "errno", None)
@@ -102,7 +103,7 @@ def _died(manager: str, cause: Exception) -> ManagerDiedError:
 
 
 class _Upgraded(Standard):
-    """A standard connection, until it goes on through a pipe."""
+    """A standard connection that may continue over a pipe."""
 
     _pipe: Connection | None = None
 
@@ -159,8 +160,8 @@ class _Asking(_Upgraded):
     """The proxy's side."""
 
     _is_own = False
-    _is_behind = False  # an answer is underway that nobody waits for: a signal handler ended the call
-    _manager: _Known | None = None  # None: its process is not known, and may live when the connection ends
+    _is_behind = False  # a signal handler ended the last call, whose answer is still to come
+    _manager: _Known | None = None  # None: the process is not known, and may outlive the connection
     _address: tuple[Any, ...] = ()
 
     def send(self, obj: Any) -> None:
@@ -192,7 +193,7 @@ class _Asking(_Upgraded):
             raise
 
     def _begin_again(self) -> None:
-        """Go on over a new connection, as the manager is still busy with the call of the old one."""
+        """Continue over a new connection, because the manager is still busy with the call of the old one."""
         new = _client(*self._address)
         _std.dispatch(new, None, "accept_connection", (process.current_process().name,))  # type: ignore[attr-defined]
         self.close()
@@ -201,7 +202,7 @@ class _Asking(_Upgraded):
         self._is_behind = False
 
     def _ended(self, cause: Exception) -> None:
-        """Raise `ManagerDiedError` if the manager's process has ended, and not the connection alone."""
+        """Raise `ManagerDiedError` if the manager's process has ended, and not just the connection."""
         if self._manager is not None and self._manager.is_gone():
             raise _died(self._manager.text, cause) from cause
 
@@ -246,7 +247,7 @@ def _client(address: Any, family: str | None = None, authkey: bytes | None = Non
         if manager is None:
             is_local = isinstance(address, (str, bytes))
             if is_local and isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
-                raise _died(f"the manager at {address!r}", error) from error  # nobody listens there
+                raise _died(f"the manager at {address!r}", error) from error  # no process listens there
         elif manager.is_gone():
             raise _died(manager.text, error) from error
         raise
@@ -258,8 +259,8 @@ def _client(address: Any, family: str | None = None, authkey: bytes | None = Non
 class _Serializer(str):
     """The name of the pair of `_Listener` and `_client`. It brings this module and the family to a child process.
 
-    Elsewhere there may be no Interlock, as other machines may ask a manager. So a proxy that travels otherwise has what
-    the standard library can load, too: the name is "pickle" there.
+    A proxy that is pickled otherwise may arrive where there is no Interlock, on another machine for instance. So its
+    pickle must be loadable by the standard library: there the name is "pickle".
     """
 
     __slots__ = ()
@@ -277,19 +278,19 @@ def _serializer(*given: Any) -> _Serializer:
 
 
 _SERIALIZER = _Serializer("interlock")
-"""`_family.SERIALIZER` finds it here."""
+"""`_family.SERIALIZER` refers to this object."""
 _std.listener_client[_SERIALIZER] = (_Listener, _client)  # type: ignore[attr-defined]
 _anchors: list[Lock] = []
 
 
 def _anchor() -> Lock:
-    """Return an object with which a process comes into the family."""
+    """Return an object that brings a process into the family when it is handed over."""
     if not _anchors:
         _anchors.append(Lock(ctx=context._default_context.get_context("spawn")))
     return _anchors[0]
 
 
-_StandardManager = _std.BaseManager  # later, the module may have ours under that name
+_StandardManager = _std.BaseManager  # later, that name in the module may be our class
 
 
 class BaseManager(_StandardManager):
@@ -314,15 +315,15 @@ class BaseManager(_StandardManager):
         shutdown_timeout: float = 1.0,
     ) -> None:
         name = _SERIALIZER if serializer == "pickle" else serializer
-        # Not by super(): `SharedMemoryManager` calls this by its name, and is derived from the standard class.
+        # Not by super(): `SharedMemoryManager` calls this `__init__` by name, and is derived from the standard class.
         _StandardManager.__init__(self, address, authkey, name, ctx, shutdown_timeout=shutdown_timeout)
 
     def start(self, initializer: Any = None, initargs: Any = ()) -> None:
         """Spawn a server process for this manager object.
 
-        If the program has given no address, the process ends when its parent is gone and nobody is connected to it.
+        If the program has given no address, the process ends when its parent is gone and no process is connected to it.
         """
-        home()  # a forked server comes into the family thereby
+        home()  # so that a forked server is in the family
         std: Any = _std
         address = None
         if self._address is None and self._state.value == std.State.INITIAL:
@@ -347,7 +348,7 @@ class BaseManager(_StandardManager):
         except ManagerDiedError as error:
             if self._address in _managers or error.__cause__ is None:
                 raise
-            raise error.__cause__ from None  # nobody says that there has been a manager
+            raise error.__cause__ from None  # it is not known that there has been a manager
 
     @staticmethod
     def _finalize_manager(process: Any, address: Any, *args: Any) -> None:
@@ -356,15 +357,15 @@ class BaseManager(_StandardManager):
         _manager_ends.forget(address)
 
 
-# The standard class comes first: its types are not hidden by those that a program registers with `BaseManager`.
+# The standard class comes first, so that types which a program registers with `BaseManager` do not hide its types.
 class SyncManager(_std.SyncManager, BaseManager):
-    """A manager of the types that `multiprocessing.Manager()` has.
+    """A manager of the types of `multiprocessing.Manager()`.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.managers.SyncManager.
     """
 
 
-if hasattr(_std, "SharedMemoryManager"):  # as the standard library, where the system has no shared memory
+if hasattr(_std, "SharedMemoryManager"):  # missing if the system has no shared memory
 
     class SharedMemoryManager(_std.SharedMemoryManager, BaseManager):
         """A manager of named shared memory.
@@ -373,7 +374,7 @@ if hasattr(_std, "SharedMemoryManager"):  # as the standard library, where the s
         """
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)  # calls that of `BaseManager` by its name, in the module
+            super().__init__(*args, **kwargs)  # calls the `__init__` of the module's `BaseManager` by name
             if self._serializer == "pickle":
                 self._serializer = _SERIALIZER
                 self._Listener, self._Client = _Listener, _client

@@ -1,10 +1,12 @@
 """How objects are pickled for other processes.
 
-A message has a pickle of protocol 5. Large buffers (arrays, whatever gives a `pickle.PickleBuffer`) travel beside it.
+A message contains a pickle of protocol 5. Large buffers (arrays, and other objects that give a `pickle.PickleBuffer`)
+travel beside it.
 
-A program may have a pickler of its own: as `reducer` of a context, as `_ForkingPickler` of the modules of connections
-and of queues, or as functions of the standard class. Then that makes the pickles. If it has a `loads` of its own, too,
-its pickles travel in one that the standard `loads` knows, and that calls the other where the object arrives.
+A program may set its own pickler: as `reducer` of a context, as `_ForkingPickler` of the modules of connections and of
+queues, or as functions of the standard class. Then that pickler makes the pickles. If it also has its own `loads`, each
+of its pickles travels inside another pickle, which the standard `loads` can read and which calls the pickler's `loads`
+in the receiver.
 """
 
 from __future__ import annotations
@@ -45,36 +47,36 @@ _context: Any = context
 
 CONNECTIONS = "multiprocessing.connection"
 QUEUES = "multiprocessing.queues"
-"""The modules that programs change to have another pickler. Without them there is none; a worker does not load them."""
+"""The modules in which programs set another pickler. A worker does not load them: then there is no other pickler."""
 _PROTOCOL = 5
 _LARGE = 64 << 10
-"""From how many bytes on a buffer travels beside the pickle. The pickler keeps smaller ones together, too."""
+"""From this many bytes on, a buffer travels beside the pickle. The pickler, too, writes smaller objects together."""
 
 loads = _pickle.loads
 _dumps: Any = _own["dumps"] if is_original(_own["dumps"].__func__) else None
-"""None: somebody has changed it before this module came."""
+"""None if it had been replaced before this module was imported."""
 
 
 class _Parts(list):  # type: ignore[type-arg]
-    """A file for a pickler, which writes large objects as they are: bytes are copied once, into the message."""
+    """A file for a pickler, which writes large objects uncopied: their bytes are copied once, into the message."""
 
     __slots__ = ()
     write = list.append
 
 
 class _Idle:
-    """Picklers that nobody uses: to make one takes longer than to pickle a small object."""
+    """Picklers that are not in use. Making a pickler takes longer than pickling a small object."""
 
     def __init__(self) -> None:
-        # Each pickler has its own copy of that, so these know nothing that is registered later.
+        # Each pickler copies these tables, so these picklers do not see later registrations.
         self.table, self.reducers = copyreg.dispatch_table.copy(), _Pickler._extra_reducers.copy()
         self.picklers: list[tuple[Any, list[Any], list[Any]]] = []
 
     def take(self) -> tuple[Any, list[Any], list[Any]]:
-        """Return a pickler, its parts and its buffers: one that nobody uses, or a new one."""
+        """Return a pickler, its parts and its buffers: an idle pickler, or a new one."""
         try:
             return self.picklers.pop()
-        except IndexError:  # and not here: an error within would have this one as its context
+        except IndexError:  # no pickler is made here: an error would get this exception as its context
             pass
         parts = _Parts()
         buffers: list[Any] = []
@@ -85,7 +87,7 @@ _idle = [_Idle()]
 
 
 def dump(obj: object, where: str = CONNECTIONS) -> bytes | tuple[list[Any], list[Any]]:
-    """Pickle an object for a message: the pickle, or the parts that it consists of, and the buffers beside it."""
+    """Pickle an object for a message. Returns the pickle; or the parts that form it, and the buffers beside it."""
     module: Any = _modules.get(where)
     if (
         (module is not None and module._ForkingPickler is not _Pickler)
@@ -106,7 +108,7 @@ def dump(obj: object, where: str = CONNECTIONS) -> bytes | tuple[list[Any], list
             raise
         is_done = False
     if not is_done:
-        return dumps(obj, where)  # a protocol before 5 may do without that buffer
+        return dumps(obj, where)  # an older protocol may not need that buffer
     pickler.clear_memo()
     message: bytes | tuple[list[Any], list[Any]]
     if len(parts) == 1 and not buffers:
@@ -120,7 +122,7 @@ def dump(obj: object, where: str = CONNECTIONS) -> bytes | tuple[list[Any], list
 
 
 def dump_by(pickler: Any, obj: object) -> tuple[list[Any], list[Any]]:
-    """Pickle an object for a message by a pickler of that class."""
+    """Pickle an object for a message, with a pickler of the class `pickler`."""
     parts = _Parts()
     buffers: list[Any] = []
     pickler(parts, _PROTOCOL, True, _keeper(buffers)).dump(obj)
@@ -128,7 +130,7 @@ def dump_by(pickler: Any, obj: object) -> tuple[list[Any], list[Any]]:
 
 
 def _keeper(buffers: list[Any]) -> Callable[[PickleBuffer], bool]:
-    """Return the function that a pickler asks whether a buffer is part of the pickle. Large ones go to `buffers`."""
+    """Return a callback that tells a pickler whether a buffer belongs into the pickle. Large ones go to `buffers`."""
 
     def is_inside(buffer: PickleBuffer) -> bool:
         view = buffer.raw()
@@ -144,7 +146,7 @@ def _pickler_of(where: str) -> Any:
     """Return the pickler that the standard library would use in this module."""
     module: Any = _modules.get(where)
     pickler = _Pickler if module is None else module._ForkingPickler
-    # The standard modules look it up when they are imported, and ours may have done that earlier than the program.
+    # The standard modules read the class when they are imported, which ours may have caused earlier than the program.
     return _context.reduction.ForkingPickler if pickler is _Pickler else pickler
 
 
@@ -159,7 +161,7 @@ def dumps(obj: object, where: str = CONNECTIONS) -> bytes:
 
 
 def load_bytes(data: Any, where: str) -> Any:
-    """Make the object of bytes that `dumps()` has made, or a program."""
+    """Unpickle bytes that `dumps()` or a program has made."""
     return _pickler_of(where).loads(data)
 
 
@@ -180,11 +182,11 @@ class _Packed:
 
 
 def load(pickle: Any, buffers: list[Any]) -> Any:
-    """Make the object of a pickle and the buffers beside it."""
+    """Unpickle a pickle with the buffers beside it."""
     return loads(pickle, buffers=buffers)
 
 
 def reducer_of(module: Any) -> Any:
-    """Return what has the `dump()` that a standard module would use: `reduction`, or what the program has instead."""
+    """Return the object whose `dump()` a standard module would use: `reduction`, or the program's replacement."""
     own = module.reduction
     return _context.reduction if own is reduction else own

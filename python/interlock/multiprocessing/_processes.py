@@ -31,9 +31,9 @@ class SpawnProcess(context.SpawnProcess):
         return Popen(process_obj)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Arrive in the child as an object of the standard class: what this class adds, only the parent needs.
+        """Arrive in the child as an object of the standard class, because only the parent needs the additions of ours.
 
-        So a child whose function needs nothing of Interlock does not load it. That is a tenth of its life.
+        So a child whose function needs nothing of Interlock does not load it. That saves a tenth of its run time.
         """
         reduced: Any = super().__reduce_ex__(protocol)
         standard = context.SpawnProcess  # ours, after `install()`

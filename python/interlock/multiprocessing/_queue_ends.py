@@ -34,7 +34,7 @@ class _End:
 
 
 class Reader(_End):
-    """The end from which objects come, as a `Connection`. `fileno()` can be waited for by `select` and the like."""
+    """The receiving end, as a `Connection`. `select` and the like can wait for its `fileno()`."""
 
     readable, writable = True, False
     _signal: _Signal | None = None
@@ -42,7 +42,7 @@ class Reader(_End):
     def poll(self, timeout: float | None = 0.0) -> bool:
         """Whether there is an object; blocks until there is, for at most `timeout` seconds (None: without limit)."""
         self._check()
-        if self._queue._interlock_is_standard():  # by now
+        if self._queue._interlock_is_standard():  # it may have become standard
             return self._queue._reader.poll(timeout)  # type: ignore[no-any-return]
         if self._queue._interlock_poll(timeout):
             return True
@@ -69,7 +69,7 @@ class Reader(_End):
         return self._signal.descriptor
 
     def got(self) -> None:
-        """An object was removed by this process, or there was none to remove."""
+        """Note that this process has removed an object, or found none to remove."""
         if self._signal is not None and self._signal.pid == os.getpid():
             self._signal.look_again()
 
@@ -86,7 +86,7 @@ class Reader(_End):
 
 
 class Writer(_End):
-    """The end into which objects go, as a `Connection`."""
+    """The sending end, as a `Connection`."""
 
     readable, writable = False, True
 
@@ -103,7 +103,7 @@ class Writer(_End):
 class _Signal:
     """A descriptor that is readable while there is an object. It is closed when the reader is, or is collected."""
 
-    pid = 0  # as long as there is no descriptor
+    pid = 0  # until the descriptor is made
 
     def __init__(self, queue: Queue) -> None:
         self._line = _Line(queue)
@@ -126,7 +126,7 @@ class _Signal:
 
 
 class _Line:
-    """What the thread that waits for queues (`_watching`) holds: not the signal nor its queue, which can be collected.
+    """The object that the watching thread (`_watching`) holds. It refers to neither the signal nor the program's queue.
 
     Either the thread watches the queue, or the descriptor is readable.
     """
@@ -142,7 +142,7 @@ class _Line:
         self._is_rung = self._has_ended = False
         try:
             self._watcher = Watcher.add(self)
-        except RuntimeError:  # there can't be another thread
+        except RuntimeError:  # no thread can be started
             os.close(self.descriptor)
             raise
 
@@ -151,7 +151,7 @@ class _Line:
 
     def tell(self) -> None:
         with self._lock:
-            # Somebody may have taken the object meanwhile.
+            # Another thread or process may have taken the object meanwhile.
             if not self._has_ended and self.queue._interlock_poll(0):
                 os.eventfd_write(self.descriptor, 1)
                 self._is_rung = True
@@ -180,7 +180,7 @@ class _Line:
             self._close()
 
     def _close(self) -> None:
-        # A thread that has the lock comes here when it has released it.
+        # If another thread holds the lock, it calls this after it has released the lock.
         if self._lock.acquire(False):
             descriptor, self.descriptor = self.descriptor, -1
             self._lock.release()

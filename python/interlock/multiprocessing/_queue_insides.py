@@ -1,8 +1,9 @@
-"""What programs find inside a queue that processes share, and when the standard library's code takes over.
+"""Attributes of the standard queue that programs inspect, and when its code takes over from a native queue.
 
-A queue is native: its messages are in the engine. It is standard from its beginning, and runs the standard library's
-code over our locks and pipes, if its class overrides, or names in its methods, what that code is made of; and from then
-on if a program sets or takes such a part while no other process has the queue. The messages that are there come along.
+A native queue has its messages in the engine. A standard queue runs the standard library's code over our locks and
+pipes. A queue is standard from the beginning if its class overrides parts of that code, or names them in its methods.
+It becomes standard when a program sets or reads such a part while no other process has the queue; then the queue keeps
+its messages.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _FUNCTIONS = frozenset(
     {"_after_fork", "_feed", "_finalize_close", "_finalize_join", "_reset", "_start_thread"}
 )
 TASK_PARTS = frozenset({"_cond", "_unfinished_tasks"})
-"""What a queue has beside, if its tasks can be waited for."""
+"""Additional parts of a queue whose tasks can be waited for."""
 
 _lock: Any = RLock()
 """Held by the thread that makes a queue standard."""
@@ -49,19 +50,19 @@ after_fork_in_child(_lock._at_fork_reinit)  # another thread of the parent may h
 
 
 def wait_for_switch() -> None:
-    """Block while a thread makes a queue standard: a short time, without waiting for anything that other threads do."""
+    """Block while another thread makes a queue standard. That is short: the other thread does not wait for anything."""
     with _lock:
         pass
 
 
 def look_inside(queue: Queue, name: str) -> None:
-    """Make the queue standard, since a program needs its `name`, if that is possible."""
+    """Make the queue standard, because a program needs its `name`. Raises AttributeError if that is not possible."""
     with _lock:
         if queue._interlock_is_standard():
             return
         if queue._interlock_has_begun():
             _switch(queue, name)
-        else:  # the `__setstate__` of a class, which sets all
+        else:  # the `__setstate__` of a derived class, which sets all parts
             queue._interlock_become_standard()
 
 
@@ -94,7 +95,7 @@ def needs_standard(cls: type) -> bool:
         own = _own_functions.get(base)
         if own is not None:
             if any(base.__dict__.get(name) is not what for name, what in own.items()):
-                return True  # somebody has set a function of this class
+                return True  # a function of this class has been replaced
         elif not (parts | _ENDS).isdisjoint(base.__dict__) or any(
             _uses(parts, code) for code in _codes(base)
         ):
@@ -103,13 +104,13 @@ def needs_standard(cls: type) -> bool:
 
 
 _own_functions: dict[type, dict[str, Any]] = {}
-"""The standard classes and ours, each with the functions that it has, or None if it has none of that name."""
+"""The standard classes and ours, each with its functions by name; None if the class does not define that name."""
 _changed_before: list[type] = []
-"""The standard classes that an agent had changed a function of before Interlock was imported."""
+"""The standard classes with a function that an agent had changed before Interlock was imported."""
 
 
 def remember_functions(*classes: type) -> None:
-    """Remember what the functions of these classes are, so that a change can be told."""
+    """Remember the functions of these classes, so that a later change is noticed."""
     for cls in classes:
         _own_functions[cls] = {name: cls.__dict__.get(name) for name in _FUNCTIONS}
         if cls.__module__ == "multiprocessing.queues":
@@ -148,13 +149,13 @@ def _stored(code: CodeType) -> set[str]:
 
     store = opmap["STORE_ATTR"]
     steps = zip(code.co_code[::2], code.co_code[1::2], strict=True)
-    # (A function with more than 256 names has wider numbers: it is taken for one that sets all of them.)
+    # (With more than 256 names, the numbers are wider: then we assume that the function sets all of them.)
     wide = len(code.co_names) > 256
     return set(code.co_names) if wide else {code.co_names[name] for step, name in steps if step == store}
 
 
 class Part:
-    """An attribute of the standard library's queue. A native one has a view of it, or becomes standard."""
+    """An attribute of the standard queue. Reading it from a native queue gives a view, or makes the queue standard."""
 
     def __init__(self, name: str, view: Callable[[Any], Any] | None = None) -> None:
         self._name = name
@@ -207,7 +208,7 @@ class Hook:
 
 
 class Room:
-    """The `_sem` of a native queue: how much room there is. A put and a get change that themselves."""
+    """The `_sem` of a native queue: it shows the room left. Only `put()` and `get()` change that."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
@@ -226,7 +227,7 @@ class Room:
 
 
 class Unfinished:
-    """The `_unfinished_tasks` of a native queue: how many there are. Only `put()` and `task_done()` change that."""
+    """The `_unfinished_tasks` of a native queue: their number. Only `put()` and `task_done()` change it."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
@@ -245,7 +246,7 @@ class Unfinished:
 
 
 class Unsent(deque[object]):
-    """The `_buffer` of a native queue: always empty, as `put()` puts at once. What is appended is put."""
+    """The `_buffer` of a native queue: always empty, as `put()` sends at once. An appended object is put."""
 
     def __init__(self, queue: Queue) -> None:
         super().__init__()

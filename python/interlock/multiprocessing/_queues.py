@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 _std: Any = originals(queues, "JoinableQueue", "Queue")
-# As `install()` replaces the names in the module.
+# Kept here, because `install()` replaces the names in the module.
 _StdQueue, _StdJoinableQueue = _std.Queue, _std.JoinableQueue
 
 __all__ = ["JoinableQueue", "LifoQueue", "PriorityQueue", "Queue"]
 
 _UNBOUNDED = 2**31 - 1
-"""What the standard library takes for no bound."""
+"""The bound that the standard library uses if there is no other."""
 
 
 _is_shutdown: Callable[[SharedQueue], bool] = SharedQueue.is_shutdown.__get__
@@ -48,10 +48,11 @@ def _reset_native(queue: Queue, after_fork: bool = False) -> None:
 
 
 class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
-    """A queue of objects, which any number of processes put and get.
+    """A queue of objects that any number of processes put and get.
 
     See https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue. `put()` pickles at once, in the
-    caller, and there is no feeder thread. What was put before a process died is there; what it was getting is lost.
+    caller, and there is no feeder thread. If a process dies, the objects that it has put stay in the queue; an object
+    that it was getting is lost.
     """
 
     # In slots: the interpreter finds methods faster as long as an object has no dictionary.
@@ -86,7 +87,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         self._interlock_begin(home(), bound, self._interlock_order)
         when_forked_by_multiprocessing(
             self, _StdQueue._after_fork
-        )  # a queue that its parent has closed is open
+        )  # a queue that the parent has closed is open here
 
     def __getstate__(self) -> tuple[Any, ...]:
         if self._interlock_is_standard():
@@ -94,7 +95,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         return (*handed(self), self._ignore_epipe, self._maxsize, self._strict, self._opid)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        if isinstance(state[0], bool):  # `_ignore_epipe` of a standard one
+        if isinstance(state[0], bool):  # `_ignore_epipe` of a standard queue
             self._interlock_become_standard()
             _StdQueue.__setstate__(self, state)
             return
@@ -104,7 +105,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         self._is_fork_ctx = False
 
     def close(self) -> None:
-        """Say that this process puts and gets no more. Does not block."""
+        """Declare that this process puts and gets no more objects. Does not block."""
         _StdQueue.close(self)
         if self._ends is not None:
             self._ends[0].close_descriptor()
@@ -112,7 +113,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
     def empty(self) -> bool:
         """Whether there is no object at this moment.
 
-        Raises OSError if this process has put some and closed the queue.
+        Raises OSError if this process has put objects and closed the queue.
         """
         if self._interlock_is_standard():
             return self._interlock_standard("empty")  # type: ignore[no-any-return]
@@ -123,9 +124,9 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
     async def aput(self, obj: object) -> None:
         """Put an object as soon as there is room.
 
-        Suspends the calling task, never its event loop, while there is none; a `get()` of any process, or `shutdown()`,
-        wakes it. If the task is cancelled, the object is not in the queue. Each try makes a pickle of the object as it
-        is then. Raises queue.ShutDown if the queue was shut down, ValueError if this process has closed it.
+        Suspends the calling task, never its event loop, while there is no room; a `get()` of any process, or
+        `shutdown()`, wakes it. If the task is cancelled, the object is not in the queue. Each attempt pickles the
+        object anew. Raises queue.ShutDown if the queue was shut down, ValueError if this process has closed it.
         """
         from interlock.multiprocessing._awaiting import when_possible  # loads asyncio
 
@@ -138,9 +139,9 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
     async def aget(self) -> Any:
         """Remove an object and return it, as soon as there is one.
 
-        Suspends the calling task, never its event loop, while there is none; a `put()` of any process, or `shutdown()`,
-        wakes it. If the task is cancelled, no object is lost. Raises queue.ShutDown if the queue was shut down and is
-        empty, ValueError if this process has closed it.
+        Suspends the calling task, never its event loop, while there is no object; a `put()` of any process, or
+        `shutdown()`, wakes it. If the task is cancelled, no object is lost. Raises queue.ShutDown if the queue was shut
+        down and is empty, ValueError if this process has closed it.
         """
         from interlock.multiprocessing._awaiting import when_possible  # as above
 
@@ -180,7 +181,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
             return None
 
     def _interlock_got(self) -> None:
-        """Tell the reader, whose descriptor somebody watches, that an object was removed."""
+        """Tell the reader, whose descriptor a program watches, that an object was removed."""
         self._reader.got()
 
     def _both_ends(self) -> tuple[Reader, Writer]:
@@ -189,7 +190,7 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
         return self._ends
 
     def _view_of_condition(self) -> Any:
-        from interlock.threading import Condition  # few programs come here
+        from interlock.threading import Condition  # here, because few programs need it
 
         return self.__dict__.setdefault("_interlock_notempty", Condition())
 
@@ -242,17 +243,17 @@ class JoinableQueue(Queue, _std.JoinableQueue):  # type: ignore[misc]
     _cond = Part("_cond")
 
     def task_done(self) -> None:
-        """Say that an object that was got has been dealt with. Raises ValueError if all of them have been already."""
+        """Declare that a received object has been processed. Raises ValueError if all objects already have been."""
         if self._interlock_is_standard():
             self._interlock_standard("task_done")
         elif not self._interlock_task_done():
             raise ValueError("task_done() called too many times")
 
     def join(self) -> None:
-        """Block until all objects that were put have been dealt with."""
+        """Block until all objects that were put have been processed."""
         if not self._interlock_is_standard():
             self._interlock_join()
-        if self._interlock_is_standard():  # now, perhaps
+        if self._interlock_is_standard():  # it may have become standard meanwhile
             self._interlock_standard("join")
 
 
@@ -264,12 +265,12 @@ class LifoQueue(JoinableQueue):
 
 
 class PriorityQueue(JoinableQueue):
-    """A `JoinableQueue` that returns the least object first, and equal ones as they were put.
+    """A `JoinableQueue` that returns the smallest object first, and equal objects in the order in which they were put.
 
-    Objects are numbers, texts, bytes, or tuples and lists that begin with these, such as ``(priority, task)``. They are
-    compared as Python compares them, up to the first part that is something else: what follows does not count. (Of a
-    text or bytes, the first 1,024 bytes do.) `put()` raises TypeError for other objects, and for one that can't be
-    compared with those in the queue. The standard library has no such queue for processes.
+    Objects are numbers, strings, bytes, or tuples and lists that begin with these, such as ``(priority, task)``. They
+    are compared as Python compares them, up to the first part of another type; that part and the rest do not count. (Of
+    a string or bytes, only the first 1,024 bytes count.) `put()` raises TypeError for other objects, and for an object
+    that can't be compared with those in the queue. The standard library has no such queue for processes.
     """
 
     _interlock_order = "priority"

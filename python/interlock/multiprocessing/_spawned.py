@@ -1,15 +1,15 @@
-"""What a spawned child runs first, as text: no module of ours has to be found for it.
+"""The code that a spawned child runs first, as text: the child does not have to find a module of ours for it.
 
-It does what `multiprocessing.spawn.spawn_main` does, without importing what only few children need: `subprocess`,
-`runpy` with `pkgutil`, `socket` with `selectors`, and `multiprocessing.resource_tracker` (with `json` and `base64` on
-newer versions). These come when somebody asks for them. Nothing else of the program runs meanwhile: the child has one
-thread.
+It does what `multiprocessing.spawn.spawn_main` does, without importing modules that only few children need:
+`subprocess`, `runpy` with `pkgutil`, `socket` with `selectors`, and `multiprocessing.resource_tracker` (with `json` and
+`base64` on newer versions). They are imported when code asks for them. No other code of the program runs meanwhile: the
+child has one thread.
 
-What has been loaded by then stays until the exit anyway, so the garbage collector passes over it (`gc.freeze`). That
-saves a tenth of the child's life: the interpreter collects three times while it ends.
+Objects that exist by then stay until the exit anyway, so the garbage collector skips them (`gc.freeze`). That saves a
+tenth of the child's run time: the interpreter collects three times while it ends.
 
-Tools tell processes apart by their command lines, of which this text is a part. So it does not name the module of the
-resource tracker in one piece, and the standard library's line stands before it, as a comment.
+Tools recognize processes by their command lines, of which this text is a part. So it does not name the module of the
+resource tracker in one piece, and begins with the standard library's line as a comment.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def main(data, life, tracker, parent, cached):
 def program(data: int, life: int, tracker: int, parent: int) -> str:
     """Return the program of a child that reads its work from `data`.
 
-    `parent` is the parent's pid if the child shall end with it, and 0 otherwise.
+    `parent` is the parent's pid if the child has to end with the parent, and 0 otherwise.
     """
     cached = {} if sys.version_info >= (3, 15) else {"__cached__": None}
     return f"{_PROGRAM}sys.exit(main({data}, {life}, {tracker}, {parent}, {cached}))"

@@ -1,4 +1,4 @@
-"""The standard library's queues over our locks and pipes: `SimpleQueue`, and what a standard `Queue` consists of."""
+"""The standard library's queues over our locks and pipes: `SimpleQueue`, and the parts of a standard `Queue`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _std: Any = originals(queues, "JoinableQueue", "Queue", "SimpleQueue")
 
 __all__ = ["SimpleQueue", "begin_standard", "fill_standard"]
 
-# As `install()` replaces the names in the module.
+# Kept here, because `install()` replaces the name in the module.
 _StdQueue = _std.Queue
 _StdJoinableQueue = _std.JoinableQueue
 _Pickler: Any = originals(reduction, "ForkingPickler").ForkingPickler
@@ -45,7 +45,7 @@ def begin_standard(queue: Any, maxsize: int, ctx: Any) -> None:
 
 
 def fill_standard(queue: Any, left: list[Any], unfinished: int) -> None:
-    """Make the attributes of a standard queue that has these objects, and so many tasks that are not done."""
+    """Make the attributes of a standard queue with these objects and this number of unfinished tasks."""
     method = "fork" if queue._is_fork_ctx else "spawn"
     closed, ignore_epipe = queue._closed, queue._ignore_epipe
     begin_standard(queue, queue._maxsize, context_of(method))
@@ -78,11 +78,11 @@ class SimpleQueue(_std.SimpleQueue):  # type: ignore[misc]
         """Remove the oldest object and return it. Blocks until there is one."""
         if type(self._reader) is Connection and queues._ForkingPickler is _Pickler:
             return self._reader._interlock_recv(self._rlock)
-        return super().get()  # over what the program has put there
+        return super().get()  # the program has replaced the reader or writer
 
     def put(self, obj: object) -> None:
-        """Put an object. Blocks as long as a MiB is underway."""
+        """Put an object. Blocks while a MiB of messages is waiting in the pipe."""
         if type(self._writer) is Connection and queues._ForkingPickler is _Pickler:
-            self._writer.send(obj)  # whole, also while others put
+            self._writer.send(obj)  # in one piece, even while other threads put
         else:
             super().put(obj)  # as above

@@ -32,12 +32,12 @@ _StdThreadPool: Any = _std.ThreadPool
 
 _PYTHON_FUNCTIONS = FunctionType, MethodType
 _IN_PYTHON = 128 if sys.version_info >= (3, 12) else sys.maxsize
-"""From this many items on, a loop in Python is faster for a chunk, if the function is in Python (measured)."""
+"""From this many items on, a loop in Python is faster for a chunk, if the function is a Python function (measured)."""
 
 _mapstar, _starmapstar = _std.mapstar, _std.starmapstar  # type: ignore[attr-defined]
 
 _worker = _std.worker if is_original(_std.worker) else None  # type: ignore[attr-defined]
-"""The workers' loop. If somebody has replaced it, pools run the standard library's code."""
+"""The workers' loop. If it has been replaced, pools run the standard library's code."""
 
 _pools: weakref.WeakValueDictionary[int, ThreadPool] = weakref.WeakValueDictionary()
 """Pools by their identity, because a pool of a derived class may not be hashable."""
@@ -91,7 +91,7 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
         if self._interlock_is_materialized:
             if hasattr(
                 self, "_state"
-            ):  # not in its `__dict__`: what is made now would keep it for another collection
+            ):  # not in its `__dict__`: making that now would keep the pool alive for another collection
                 _del(self)
             return
         core = self._interlock_core()
@@ -100,7 +100,7 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
 
     __del__ = warning_as(__del__, _std.ThreadPool.__del__)
 
-    # The methods on which the standard library's other methods are built.
+    # The methods that the standard library's other methods call.
 
     def apply_async(
         self,
@@ -153,7 +153,7 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
     ) -> Any:
         """Let workers call `func` for each item, and return an iterator over the results in the order of the items.
 
-        Does not block. Free workers take `chunksize` items at a time, whether or not anybody asks for results.
+        Does not block. Free workers take `chunksize` items at a time, whether or not the caller asks for results.
         """
         return self._interlock_imap_as("imap", func, iterable, chunksize, ":n")
 
@@ -232,7 +232,7 @@ class _WhileNative:
 
 
 class _Counted:
-    """`_taskqueue` or `_cache` of a native pool. It tells how much is in it; any other use materializes the pool."""
+    """`_taskqueue` or `_cache` of a native pool. It only tells its length; any other use materializes the pool."""
 
     def __init__(self, pool: ThreadPool, name: str, **counts: Callable[[], Any]) -> None:
         self._interlock_inside: Callable[[], Any] = lambda: _materialized(pool)[name]
@@ -343,7 +343,7 @@ make_native(
 
 def _after_fork() -> None:
     """In a forked child, forget the parent's workers and waiting calls; pools start new workers when needed."""
-    # Most processes have none, and then a look at the dictionary within costs a child the fewest pages.
+    # Most processes have no pools. Reading the dictionary inside costs a child the fewest pages then.
     for pool in list(_pools.values()) if _pools.data else ():  # type: ignore[attr-defined]
         if not pool._interlock_is_materialized:
             pool._interlock_core().forget_threads()

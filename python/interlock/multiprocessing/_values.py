@@ -62,7 +62,7 @@ class Storage(SharedStorage):
         self._interlock_begin(home(), size)
 
     def create_memoryview(self) -> memoryview:
-        """Return the bytes. The memory lives at least as long as any view of it."""
+        """Return a view of the bytes. The memory lives at least as long as any view of it."""
         return memoryview(self)
 
     def __getstate__(self) -> tuple[Any, int]:
@@ -73,11 +73,11 @@ class Storage(SharedStorage):
         self._interlock_open(*state)
 
 
-# The name of the module is that of the class of a new array, too.
+# The class of a new array takes its `__module__` from these globals.
 _times: Any = FunctionType((lambda type_, size: type_ * size).__code__, {"__name__": _std.__name__})
 
 
-# Makes an object of a `ctypes` type, all of whose bytes are zero. Each version has its own errors there.
+# Makes an object of a `ctypes` type with zero bytes. The errors of this function differ from version to version.
 _new_value: Any = FunctionType(
     _std._new_value.__code__, {**vars(sharedctypes), "heap": SimpleNamespace(BufferWrapper=Storage)}
 )
@@ -185,7 +185,7 @@ class Synchronized(SharedNumber, SynchronizedBase, _std.Synchronized):  # type: 
         """Wrap an object. Makes a lock if none is given."""
         super().__init__(obj, lock, ctx)
         storage = getattr(obj, "_wrapper", None)
-        # The engine reads and writes numbers where they are. `ctypes` does the rest.
+        # The engine reads and writes numbers in place. `ctypes` does everything else.
         if type(obj) in _NUMBERS and type(storage) is Storage:
             self._interlock_number(storage, obj._type_)
 
@@ -206,5 +206,5 @@ for _class in (
     SynchronizedArray,
     Synchronized,
     SynchronizedBase,
-):  # the derived ones first
+):  # derived classes first
     own_methods(_class, "acquire", "get_lock", "release", "__enter__", "__exit__")

@@ -1,6 +1,6 @@
-"""One thread waits for queues that processes share, for those that can't: tasks of event loops, and `select`.
+"""One thread waits for queues that processes share, on behalf of code that can't block: event loops and `select`.
 
-It waits for all of them, runs while there are any, and a second longer. It takes nothing out of a queue.
+The thread runs as long as there are queues to wait for, and a second longer. It takes nothing out of a queue.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from interlock._interlock import SharedQueue
 
     class Line(Protocol):
-        """What waits for one side of a queue."""
+        """An object that waits for one side of a queue."""
 
         @property
         def queue(self) -> SharedQueue:
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
             """Whether it waits for room, not for an object."""
 
         def is_gone(self) -> bool:
-            """Whether it does not wait any more. Takes no lock."""
+            """Whether it no longer waits. Takes no lock."""
 
         def tell(self) -> None:
-            """The queue is ready: called once, by the thread that waits, which watches the line no more."""
+            """React when the queue is ready. The watching thread calls this once, and then stops watching the line."""
 
 
 __all__ = ["Watcher"]
 
 
 class Watcher:
-    """A thread that waits for the queues of lines, and tells these. There is another one for every 127 lines."""
+    """A thread that waits for the queues of lines, and notifies the lines. There is one thread for every 127 lines."""
 
-    _lock = RLock()  # the collector may end a task of a closed loop anywhere, and that removes a line
+    _lock = RLock()  # the collector may end a task of a closed loop at any point, which removes a line
     _all: ClassVar[list[Watcher]] = []
     _pid = 0
 
@@ -54,8 +54,8 @@ class Watcher:
 
     @classmethod
     def add(cls, line: Line) -> Watcher:
-        """Watch a line, until it is told or removed."""
-        if cls._pid != os.getpid():  # the threads stayed in the parent, one of them maybe with the lock
+        """Watch a line until it is notified or removed."""
+        if cls._pid != os.getpid():  # the threads stayed in the parent, where one may hold the lock
             cls._lock, cls._all, cls._pid = RLock(), [], os.getpid()
         with cls._lock:
             for watcher in cls._all:
@@ -69,18 +69,18 @@ class Watcher:
         return watcher
 
     def remove(self, line: Line) -> None:
-        """Watch a line no more."""
+        """Stop watching a line."""
         with self._lock:
             self._lines.pop(line, None)
         self.look()
 
     def look(self) -> None:
-        """Have the thread find lines that have come, or are gone. Takes no lock."""
+        """Make the thread look for new lines and lines that are gone. Takes no lock."""
         self._was_called = True
         self._watch.call()
 
     def _choose(self, ready: list[int]) -> list[tuple[SharedQueue, bool]] | None:
-        """Tell the lines that are ready, and return what to wait for now, or None if no line has come for a second."""
+        """Notify the ready lines. Return the queues to wait for, or None if there was no line for a second."""
         with self._lock:
             lines = list(self._lines)  # a copy, as the collector may remove lines meanwhile
             gone = [line for line in lines if line.is_gone()]

@@ -1,6 +1,6 @@
 """The drop-in for `multiprocessing.context`: contexts that make Interlock's objects and start its processes.
 
-They derive from the standard ones, and share the start method that was chosen there.
+They derive from the standard contexts, and share the start method that was chosen there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if not in_subinterpreter():
     from interlock.multiprocessing._processes import ForkProcess, ForkServerProcess, SpawnProcess
 
     class _Context(_std.BaseContext):  # type: ignore[misc]
-        """What all contexts of ours make."""
+        """The methods of all our contexts."""
 
         def Lock(self, *, on_owner_death: OnOwnerDeath = "warn") -> Lock:
             """Return a lock."""
@@ -58,7 +58,7 @@ if not in_subinterpreter():
             return synchronize.Semaphore(value, ctx=self.get_context())
 
         def BoundedSemaphore(self, value: int = 1) -> BoundedSemaphore:
-            """Return a semaphore that never has more permits than it began with."""
+            """Return a semaphore that never has more permits than its initial number."""
             from interlock.multiprocessing import synchronize
 
             return synchronize.BoundedSemaphore(value, ctx=self.get_context())
@@ -154,7 +154,7 @@ if not in_subinterpreter():
             )
 
         def PriorityQueue(self, maxsize: int = 0, *, strict: bool = False) -> PriorityQueue:
-            """Return a queue that returns the least object first."""
+            """Return a queue that returns the smallest object first."""
             from interlock.multiprocessing import queues
 
             return queues.PriorityQueue(maxsize, ctx=self.get_context(), strict=strict)
@@ -200,7 +200,7 @@ if not in_subinterpreter():
         return property(get, put)
 
     class DefaultContext(_Context, _std.DefaultContext):  # type: ignore[misc]
-        """The context behind the functions of `interlock.multiprocessing`: that of the chosen start method."""
+        """The context behind the functions of `interlock.multiprocessing`; it uses the chosen start method."""
 
         Process = Process
         _actual_context, _default_context = map(_state, ("_actual_context", "_default_context"))

@@ -24,7 +24,7 @@ __replaces__ = ("_forkserver", "ensure_running")
 _original: Any = originals(_std, "ForkServer")
 _reduction: Any = reduction
 shared: Any = _std._forkserver
-"""The standard object: what a program preloads, and the descriptors that a child inherits, are kept there."""
+"""The standard object. It keeps the list of modules to preload, and the descriptors that a child inherits."""
 
 _COMMAND = """\
 # from multiprocessing.forkserver import main
@@ -63,7 +63,7 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
 
     @_preload_modules.setter
     def _preload_modules(self, modules: list[str]) -> None:
-        pass  # the constructor's: see shared
+        pass  # set by the constructor: see `shared`
 
     @property
     def _inherited_fds(self) -> list[int] | None:
@@ -72,15 +72,15 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
 
     @_inherited_fds.setter
     def _inherited_fds(self, inherited: list[int] | None) -> None:
-        if inherited is not None:  # not the constructor's
+        if inherited is not None:  # not set by the constructor
             shared._inherited_fds = inherited
 
     def set_forkserver_preload(self, *args: Any, **kwargs: Any) -> None:
-        """Say what the server imports when it starts."""
+        """Set which modules the server imports when it starts."""
         shared.set_forkserver_preload(*args, **kwargs)
 
     def get_inherited_fds(self) -> list[int] | None:
-        """Return the descriptors that a child of the server has got, and None in another process."""
+        """Return the descriptors that this child of the server has received; None in any other process."""
         inherited: list[int] | None = shared.get_inherited_fds()
         return inherited
 
@@ -91,7 +91,7 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
         self._forkserver_pid = None
 
     def ensure_running(self) -> None:
-        """Start the server unless it runs. A child process uses its parent's."""
+        """Start the server unless it runs. A child process uses its parent's server."""
         with self._lock:
             if self.channel is not None and not self._is_gone(self.channel):
                 return
@@ -105,7 +105,7 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
                     self._forkserver_pid = None
                     return True
             except ChildProcessError:
-                self._forkserver_pid = None  # in a forked child: it is our parent's
+                self._forkserver_pid = None  # in a forked child: the server is our parent's
         return hung_up(channel)
 
     def _close(self) -> None:
@@ -145,16 +145,16 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
             os.close(setup)
         self.channel = ours
         self._forkserver_alive_fd = ours.fileno()
-        at_exit_after_children_end(self, ours.close)  # an open socket would warn
+        at_exit_after_children_end(self, ours.close)  # an open socket would cause a warning
         try:
             with open(write, "wb") as file:
                 file.write(content)
         except BrokenPipeError:
-            pass  # it has ended; the caller will see that
+            pass  # the server has ended; the caller will notice
 
 
 def hung_up(channel: socket.socket) -> bool:
-    """Whether nobody is left at the other side."""
+    """Whether the other side is closed in all processes."""
     poll = select.poll()
     try:
         poll.register(channel, 0)
@@ -164,7 +164,7 @@ def hung_up(channel: socket.socket) -> bool:
 
 
 def _setup() -> bytes:
-    """Return what the server has to import, and with which arguments and paths."""
+    """Return the modules that the server has to import, and the arguments and paths for that."""
     data: dict[str, Any] = {}
     if shared._preload_modules:
         data = spawn.get_preparation_data("ignore")
@@ -178,7 +178,7 @@ def _setup() -> bytes:
 
 
 def preload(setup: int) -> None:
-    """Import in the server what the program asked for, with its arguments and paths."""
+    """Import the program's modules in the server, with the program's arguments and paths."""
     with open(setup, "rb") as file:
         modules, on_error, data = _reduction.pickle.load(file)
     if not modules:
@@ -205,7 +205,7 @@ def preload(setup: int) -> None:
 
 
 def _failed(on_error: str, what: str, error: BaseException) -> None:
-    """Treat an error as the program asked (from 3.15 on; before, as if it had asked for nothing)."""
+    """Treat an error as the program has chosen (from 3.15 on; before that, ignore it)."""
     if on_error == "fail":
         raise error
     if on_error == "warn":

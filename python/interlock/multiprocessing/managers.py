@@ -20,7 +20,7 @@ if not in_subinterpreter():
         SharedMemoryManager = _managers.SharedMemoryManager
         __replaces__ += ("SharedMemoryManager",)
     for _class in (ManagerDiedError, *map(globals().__getitem__, __replaces__)):
-        # A child process finds a pickled object's class here, also where nothing is installed.
+        # A child process finds a pickled object's class here, even if nothing is installed.
         _class.__module__ = __name__
 
 mirror(__name__, _std, own=__replaces__)

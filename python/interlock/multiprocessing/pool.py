@@ -14,7 +14,7 @@ __replaces__: tuple[str, ...] = ()
 if not in_subinterpreter():
     from interlock.multiprocessing._thread_pool import ThreadPool
 
-    # By its name, because that package uses executors, which use this one.
+    # By name, because that package uses executors, which use this package.
     Pool = import_module("interlock._multiprocessing_pool.pool").Pool
     Pool.register(ThreadPool)
     Pool.register(originals(_std, "ThreadPool").ThreadPool)

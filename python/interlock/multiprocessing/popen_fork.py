@@ -26,23 +26,23 @@ __replaces__ = ("Popen",)
 _original: Any = originals(_std, "Popen")
 _kill = os.kill
 _reaping: Any = RLock()
-"""Held by the thread that asks the kernel how a process ended, until it has noted that: the kernel tells it once."""
+"""Held by the thread that asks the kernel for an exit code, until it has noted it: the kernel reports it only once."""
 after_fork_in_child(_reaping._at_fork_reinit)
 
 
 class Watched(_original.Popen, Announcing):  # type: ignore[misc]
-    """What all start methods share: a child whose sentinel is its pidfd."""
+    """The common part of all start methods: a child whose sentinel is its pidfd."""
 
-    returncode: int | None = None  # no property, as calls are dear after a fork: `poll` announces the end
-    _watched = False  # until `_life.watch`; for good without pidfds
+    returncode: int | None = None  # no property: calls are expensive after a fork. `poll` announces the end
+    _watched = False  # until `_life.watch`; always without pidfds
     _child: ChildProcess | None = None
     is_lost = False
-    """Whether the kernel has told the exit code to somebody who did not ask by this object, or to nobody."""
-    _counts_memory = False  # that loads an extension module, and each later fork copies it
+    """Whether the exit code went to a caller that did not use this object, or to no caller at all."""
+    _counts_memory = False  # counting would load an extension module, which each later fork copies
     _usage: Any = None
 
     def __init__(self, process_obj: Any) -> None:
-        # Known before the program can wait for the process, which may end at once.
+        # Set before the program can wait for the process, which may end at once.
         self._counts_memory = _life.is_worker(process_obj)
         super().__init__(process_obj)
 
@@ -58,26 +58,26 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
                 self.is_lost = not self._reap(flag)
                 return self.returncode
             _life.ended_within(self.sentinel, None)
-        # No thread waits while it holds the lock, so if the process is gone, no other thread is about to note its code.
+        # No thread waits while it holds the lock. So if the process is gone, no other thread is about to note its code.
         with _reaping:
             code: int | None = self.returncode  # another thread may have noted it meanwhile
             self.is_lost = code is None and not self._reap(os.WNOHANG)
         if flag != os.WNOHANG and self._is_still_there():
-            self._reap(flag)  # a debugger has it
+            self._reap(flag)  # a debugger traces the process
         return self.returncode
 
     def _is_still_there(self) -> bool:
         return self.returncode is None and not self.is_lost
 
     def _reap(self, flag: int) -> bool:
-        """Ask the kernel, and note the exit code. Returns False if it has told that somebody else."""
+        """Ask the kernel, and note the exit code. Returns False if another caller has got the code."""
         is_child, usage = True, None
         try:
             if self._counts_memory:
                 pid, status, usage = os.wait4(self.pid, flag)
             else:
                 pid, status = os.waitpid(self.pid, flag)
-        except OSError:  # the program waits for children in a way of its own, and may have replaced `waitpid`
+        except OSError:  # the program waits for children itself, or has replaced `waitpid`
             is_child = super().poll(flag) is not None
         else:
             if pid == self.pid:
@@ -89,7 +89,7 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
 
     @property
     def peak_memory(self) -> int | None:
-        """How much memory the ended process had at most, in bytes, or None if that is not known."""
+        """The peak memory of the ended process in bytes, or None if that is not known."""
         return None if self._usage is None else int(self._usage.ru_maxrss) * 1024
 
     def wait(self, timeout: float | None = None) -> int | None:
@@ -118,11 +118,11 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
 class Popen(Watched):
     """A child process, started by fork.
 
-    What a process writes after a fork, its kernel copies first, page by page. So starting one takes few calls of Python
-    functions, each of which writes to several pages.
+    The kernel has to copy each page that a process writes to after a fork. So starting a child makes few calls of
+    Python functions, each of which writes to several pages.
     """
 
-    pid = 0  # no property: no process is handed an object while it is forked
+    pid = 0  # not a property: a forked process is never handed an object
 
     def _launch(self, process_obj: Any) -> None:
         if not _life.has_pidfd():
@@ -161,7 +161,7 @@ class Popen(Watched):
             _life.watch(self, _life.descriptor_of(pid), held)
 
     def _ended(self, pid: int) -> int:
-        """Return a sentinel for a child that is gone already."""
+        """Return a sentinel for a child that has already ended."""
         sentinel = _life.descriptor_of(pid)
         self.finalizer = when_gone(self, os.close, sentinel)
         return sentinel
@@ -178,7 +178,7 @@ _fork = warning_as(_fork, _original.Popen._launch)
 
 
 def _fork_with_tracker() -> int:
-    """Fork; the child keeps the pipe to the resource tracker where versions ask for that."""
+    """Fork. The child keeps the pipe to the resource tracker, on versions of Python that want it to."""
     intent: Any = getattr(sys.modules[_TRACKER], "_fork_intent", None)
     if intent is None:
         return _fork()
@@ -192,11 +192,11 @@ def _fork_with_tracker() -> int:
 _util: Any = util
 _close_stdin = _util._close_stdin
 _prepared: list[io.TextIOWrapper] = []
-"""The standard input of forked children. The parent makes it once: that is a tenth of what a child costs."""
+"""The standard input of forked children. The parent makes it once: that saves a tenth of a child's cost."""
 
 
 def prepare_stdin() -> None:
-    """Make what `replace_stdin` will use."""
+    """Make the file that `replace_stdin` will use."""
     if not _prepared:
         descriptor = os.open(os.devnull, os.O_RDONLY)
         _prepared.append(io.open(descriptor, encoding="utf-8", closefd=False))  # noqa: SIM115, UP020

@@ -43,11 +43,11 @@ class Popen(Watched):
         super().__init__(process_obj)
 
     def __new__(cls, process_obj: BaseProcess) -> Any:
-        """Return an object of this class or, where that can't be, of the standard one."""
+        """Return an object of this class or, if that is not possible, of the standard class."""
         return super().__new__(cls) if _life.is_ours_to_start() else _Standard(process_obj)
 
     def duplicate_for_child(self, fd: int) -> int:
-        """Pass a descriptor to the child; return what an object pickled for it finds it by."""
+        """Pass a descriptor to the child. Return the index by which an unpickled object finds it there."""
         self._fds.append(fd)
         return len(self._fds) - 1
 
@@ -59,7 +59,7 @@ class Popen(Watched):
         raise EOFError("unexpected EOF")
 
     def _ask(self, data: memoryview) -> bool:
-        """Ask the server for a child. Returns False if it ended meanwhile, before it began with that."""
+        """Ask the server for a child. Returns False if the server or the spare ended before it took the request."""
         server = forkserver._forkserver
         server.ensure_running()
         assert server.channel is not None
@@ -93,14 +93,14 @@ class Popen(Watched):
         if self.returncode is None:
             if not _life.ended_within(self.sentinel, 0 if flag == os.WNOHANG else None):
                 return None
-            with self._lock:  # the message with the code comes once
+            with self._lock:  # the message with the code arrives only once
                 if self.returncode is None:
                     self.returncode = self._code()
                     self._announce_end(self.returncode)
         return self.returncode
 
     def _code(self) -> int:
-        """Wait for the exit code. The child has sent it, or the server does; if the server is gone, it is 255."""
+        """Wait for the exit code. The child has sent it, or the server sends it; if the server is gone, it is 255."""
         poll = select.poll()
         poll.register(self._link, select.POLLIN)
         if not forkserver.hung_up(self._channel):
@@ -112,7 +112,7 @@ class Popen(Watched):
 
 
 def _look(link: int) -> bytes:
-    """Return the message that has come, and leave it there: several threads may wait for a process at a time."""
+    """Return the next message, and leave it in the socket: several threads may wait for a process at a time."""
     end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, link)
     try:
         return end.recv(_fork_server.NUMBER.size, socket.MSG_PEEK)
@@ -121,9 +121,9 @@ def _look(link: int) -> bytes:
 
 
 def _pickled(popen: Any, process_obj: Any) -> bytes:
-    """Return a request: its head, what a child has to prepare, its name and its process object."""
+    """Return a request: its head, the preparation, the name and the process object."""
     data = spawn.get_preparation_data(process_obj._name)
-    del data["name"]  # so that the rest is mostly the same
+    del data["name"]  # so that the preparation is mostly the same
     if "interlock" in data:
         data["interlock"] = installed()  # the server compares, and installs the difference
     head = _fork_server.HEAD

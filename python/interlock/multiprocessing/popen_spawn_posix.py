@@ -33,7 +33,7 @@ class Popen(Watched):
     DupFd = _std._DupFd
 
     def __new__(cls, process_obj: BaseProcess) -> Any:
-        """Return an object of this class or, where that can't be, of the standard one."""
+        """Return an object of this class or, if that is not possible, of the standard class."""
         return super().__new__(cls) if _life.is_ours_to_start() else _Standard(process_obj)
 
     def __init__(self, process_obj: BaseProcess) -> None:
@@ -41,15 +41,16 @@ class Popen(Watched):
         super().__init__(process_obj)
 
     def duplicate_for_child(self, fd: int) -> int:
-        """Pass a descriptor to the child; return what an object pickled for it finds it by."""
+        """Pass a descriptor to the child. Return the number by which an unpickled object finds it there."""
         self._fds.append(fd)
         return fd
 
     @property
     def peak_memory(self) -> int | None:
-        """How much memory the ended process had at most, in bytes, or None if that is not known.
+        """The peak memory of the ended process in bytes, or None if that is not known.
 
-        The kernel counts what this process had when it started the child as the child's. What is above is its own.
+        The kernel's peak of the child includes the memory of this process when it started the child. So only a higher
+        peak is the child's own.
         """
         import resource
 
@@ -59,7 +60,7 @@ class Popen(Watched):
 
     def _launch(self, process_obj: Any) -> None:
         if not _is_standard(spawn.get_command_line(tracker_fd=0, pipe_handle=0)):
-            _Standard._launch(self, process_obj)  # the program has a line of its own
+            _Standard._launch(self, process_obj)  # the program has set its own command line
             return
         tracker = _life.tracker()
         preparation = spawn.get_preparation_data(process_obj._name)

@@ -17,7 +17,7 @@ if not in_subinterpreter():
     from interlock.multiprocessing._standard_queues import SimpleQueue as SimpleQueue
 
     for _class in (JoinableQueue, LifoQueue, PriorityQueue, Queue, SimpleQueue):
-        # A child process finds a pickled object's class here, also where nothing is installed.
+        # A child process finds a pickled object's class here, even if nothing is installed.
         _class.__module__ = __name__
     __replaces__ = ("JoinableQueue", "LifoQueue", "PriorityQueue", "Queue", "SimpleQueue")
 

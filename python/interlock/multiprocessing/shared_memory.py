@@ -1,10 +1,10 @@
 """The drop-in for `multiprocessing.shared_memory`: the same blocks, tracked once, on every version.
 
-The resource tracker unlinks at the end of a family of processes what none of them has unlinked. In the standard
-library each process that attaches to a block has it tracked, so an unrelated one that only looks at it removes it when
-it ends, with a warning. Here the creator has it tracked, and a process that attaches with
-``track=True``. Nobody wakes the tracker to see whether it is there, and a name made up here is tracked before it
-exists.
+When a family of processes ends, its resource tracker unlinks the blocks that no process has unlinked. In the standard
+library each process that attaches to a block has it tracked. So an unrelated process that only reads the block removes
+it when it ends, with a warning. Here only the creator has the block tracked, and processes that attach with
+``track=True``. We do not wake the tracker to check that it is alive, and a name that is made up here is tracked before
+it exists.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _tracker: Any = resource_tracker._resource_tracker
 
 _KIND = "shared_memory"
 _FORGET = f"REGISTER:{{0}}:{_KIND}\nUNREGISTER:{{0}}:{_KIND}\n"
-"""Makes the tracker forget a name, whether it knows it or not. Both in one write, which other writes do not divide."""
+"""Makes the tracker forget a name, even one that it does not know: two lines in one write, which stay together."""
 
 
 class SharedMemory(_original.SharedMemory):  # type: ignore[misc]
@@ -42,7 +42,8 @@ class SharedMemory(_original.SharedMemory):  # type: ignore[misc]
     ) -> None:
         """Create a block, or attach to an existing one.
 
-        The creator has the block tracked unless ``track`` is false; a process that attaches, if it is true.
+        The creator has the block tracked unless ``track`` is false. A process that attaches has it tracked only if
+        ``track`` is true.
         """
         if not size >= 0:
             raise ValueError("'size' must be a positive integer")
@@ -66,7 +67,7 @@ class SharedMemory(_original.SharedMemory):  # type: ignore[misc]
         try:
             if create:
                 os.ftruncate(self._fd, size)
-            # To map 0 bytes means: the whole file.
+            # A length of 0 maps the whole file.
             self._mmap = memory = mmap.mmap(self._fd, size if create else 0)
         except OSError:
             if create:
@@ -120,8 +121,8 @@ def _forget(name: str) -> None:
 def _write(message: str, name: str) -> bool:
     """Send a message to the tracker.
 
-    Returns False if there is none, or the name needs the tracker's own way, or the program has one: some keep all
-    blocks from the tracker by functions of their own.
+    Returns False if there is no tracker, if only the tracker's own function can send the name, or if the program has
+    replaced the functions: some programs keep all blocks from the tracker that way.
     """
     tracker = _tracker._fd
     if tracker is None or ":" in name or "\n" in name or len(message) > 512:
@@ -133,7 +134,7 @@ def _write(message: str, name: str) -> bool:
     try:
         os.write(tracker, message.encode("ascii"))
     except (OSError, UnicodeEncodeError):
-        return False  # if it has died, its own way starts another one
+        return False  # if the tracker has died, its own function starts another one
     return True
 
 
@@ -146,10 +147,10 @@ _send = _tracker._send
 
 
 def _expect_to_forget(name: str) -> None:
-    """Expect that the program has the tracker forget a block to which it attaches, with `unregister()`.
+    """Expect that the program calls `unregister()` for a block to which it attaches.
 
-    Programs do, because the standard library's tracker would remove the block. A tracker that does not know the name
-    would print a traceback.
+    Programs do so because the standard library's tracker would remove the block. Here the tracker does not know the
+    name, and would print a traceback.
     """
     if name in _registered:
         return
@@ -168,7 +169,7 @@ def _send_but_expected(command: str, name: str, kind: str) -> None:
 
 
 SharedMemory.__module__ = (
-    __name__  # a child finds the class of a pickled object here, also where nothing is installed
+    __name__  # a child finds the class of a pickled object here, even if nothing is installed
 )
 
 mirror(__name__, _std, own=__replaces__)

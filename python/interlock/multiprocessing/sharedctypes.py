@@ -58,7 +58,7 @@ if not in_subinterpreter():
         synchronized,
     )
     for _each in _own:
-        # A child process finds what a pickle names here, also where nothing is installed.
+        # A child process finds the functions that a pickle names here, even if nothing is installed.
         _each.__module__ = __name__
     __replaces__ = tuple(_each.__name__ for _each in _own)
 

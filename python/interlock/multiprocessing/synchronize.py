@@ -33,7 +33,7 @@ if not in_subinterpreter():
     )
 
     for _class in (Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore):
-        # A child process finds a pickled object's class here, also where nothing is installed.
+        # A child process finds a pickled object's class here, even if nothing is installed.
         _class.__module__ = __name__
     __replaces__ = ("Barrier", "BoundedSemaphore", "Condition", "Event", "Lock", "RLock", "Semaphore")
 

@@ -1,7 +1,7 @@
 """The drop-in for `subprocess`: `Popen` on the engine, and the functions that run commands with it.
 
-It has everything in https://docs.python.org/3/library/subprocess.html. What is not listed in ``__replaces__`` is the
-standard library's own.
+It has everything in https://docs.python.org/3/library/subprocess.html. Every name that is not listed in
+``__replaces__`` is the standard library's own.
 """
 
 import subprocess as _std
@@ -13,7 +13,7 @@ __replaces__: tuple[str, ...] = ()
 _own: tuple[str, ...] = ()
 _later: dict[str, str] = {}
 
-# What a program finds that lists the module's namespace. Who asks for a name gets the standard module's as it is then.
+# For programs that list the module's namespace. Reading a name gives the standard module's current value.
 globals().update({_name: getattr(_std, _name) for _name in _std.__all__})
 
 if not _in_subinterpreter():
@@ -21,10 +21,10 @@ if not _in_subinterpreter():
     from interlock._commands.popen import Popen
 
     __replaces__ = ("Popen",)
-    # The standard functions use the `Popen` of their module. So they are replaced here, and not when installed.
+    # The standard functions use the `Popen` of their module. So they are replaced here, but not by `install()`.
     _functions = _standard_functions(__name__)
     globals().update(_functions)
-    # What is new is here only: the standard module lists its names in `__all__`, and programs check that.
+    # New names are only here: the standard module lists its names in `__all__`, and programs check that list.
     _own = tuple(_functions)
     _later = {"ManyResult": "interlock._commands.running", "run_many": "interlock._commands.many"}
 

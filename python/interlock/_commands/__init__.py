@@ -1,1 +1,1 @@
-"""`subprocess` on the engine; `interlock.subprocess` has the names."""
+"""`subprocess` on the engine; `interlock.subprocess` exports the names."""

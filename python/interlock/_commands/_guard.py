@@ -1,6 +1,6 @@
 """The end of a tree of processes, and the guard's program: the protocol is in PROTOCOL.md.
 
-This file is run as a program by itself. So it imports nothing of this package.
+This file is also run as a program. So it imports nothing of this package.
 """
 
 import os
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 __all__ = ["Process", "end", "kill", "look", "start_time"]
 
 _LONGEST = 10.0
-"""Seconds after which the end of a tree is given up."""
+"""Seconds after which we give up ending a tree."""
 
 _PATIENCE_MS = 1000
-"""How long killed processes have to end before the next look."""
+"""How long we wait for killed processes to end before the next look, in milliseconds."""
 
 _BETWEEN_FORK_AND_EXEC = 0.2
-"""Seconds that a child has to come to its exec when the program has died."""
+"""Seconds for a forked child to reach its exec after the program has died."""
 
 _MOST_UNSURE = 20
-"""How many looks in a row may be too slow to say that no process is left."""
+"""How many looks in a row may be inconclusive about whether a process is left."""
 
 
 class Process:
-    """What the kernel says of a process."""
+    """The kernel's data about a process."""
 
     def __init__(self, pid: int) -> None:
         with open(f"/proc/{pid}/stat", "rb") as file:
@@ -41,7 +41,7 @@ class Process:
 
 
 def start_time(pid: int) -> int:
-    """Return when a process started, in the kernel's ticks, or 0 if there is none."""
+    """Return when a process started, in the kernel's ticks, or 0 if there is no such process."""
     try:
         return Process(pid).start
     except (OSError, IndexError, ValueError):
@@ -49,13 +49,13 @@ def start_time(pid: int) -> int:
 
 
 class _Look:
-    """All processes of the machine, the newest first: these are the first to be gone."""
+    """All processes of the machine, read from the newest to the oldest, because the newest are gone first."""
 
     def __init__(self, dead: "set[tuple[int, int]]") -> None:
         self.living: list[Process] = []
         self.dead: set[tuple[int, int]] = set()
         self.is_sure = True
-        """Whether each process that was there could be looked at, or was dead (`dead`) at the last look already."""
+        """Whether each process could be read, or was already dead at the last look (`dead`)."""
         for pid in sorted(map(int, filter(str.isdecimal, os.listdir("/proc"))), reverse=True):
             try:
                 process = Process(pid)
@@ -80,7 +80,7 @@ def _has_mark(pid: int, mark: bytes) -> bool:
 def look(mark: bytes, pid: int, start: int, dead: "set[tuple[int, int]]") -> "tuple[list[Process], bool]":
     """Return the processes of a tree that have not ended, the oldest first, and whether these are certainly all.
 
-    `dead` has the processes that were dead at the last look, and then those that are dead now.
+    `dead` contains the processes that were dead at the last look; it is replaced by those that are dead now.
     """
     seen = _Look(dead)
     dead.clear()
@@ -109,7 +109,7 @@ def _age(process: Process) -> "tuple[int, int]":
 
 
 def kill(process: Process) -> int:
-    """Kill a process, and return its descriptor. Return -1 if it has ended. Raises OSError if no signal reaches it."""
+    """Kill a process, and return its descriptor. Return -1 if it has ended. Raises OSError if it can't be signalled."""
     descriptor = -1
     try:
         descriptor = os.pidfd_open(process.pid)
@@ -139,14 +139,14 @@ def end(mark: str, pid: int, start: int) -> None:
         for member in members:
             try:
                 descriptor = kill(member)
-            except OSError:  # it is another user's, or there is no descriptor left
+            except OSError:  # another user's process, or no descriptor is left
                 continue
             if descriptor >= 0:
                 killed.append(descriptor)
             else:  # it may have left a child
                 has_ended = True
         if not killed and not has_ended and (is_sure or members):
-            return  # no process is left that a signal reaches
+            return  # no process is left that can be signalled
         unsure = 0 if killed or has_ended else unsure + 1
         _see_them_end(killed)
 
@@ -163,7 +163,7 @@ def _see_them_end(killed: "list[int]") -> None:
 
 
 def _watch(program: int, pipe: int) -> None:
-    """Be the guard, until the program has ended."""
+    """Run the guard until the program has ended, and then end its trees."""
     trees: dict[str, tuple[int, int]] = {}
     poll = select.poll()
     poll.register(program, select.POLLIN)
@@ -188,7 +188,7 @@ def _watch(program: int, pipe: int) -> None:
 
 
 def _note(trees: "dict[str, tuple[int, int]]", data: bytes) -> bytes:
-    """Take note of the lines of the program. Return what is left: the beginning of a line."""
+    """Note the trees in the program's lines. Return the rest: an incomplete line."""
     *lines, rest = data.split(b"\n")
     for line in lines:
         sign, mark, *numbers = line.decode().split()
@@ -204,7 +204,7 @@ def _be_guard() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if os.fork():
-        os._exit(0)  # the program waits for this one, so that it is not the guard's parent
+        os._exit(0)  # the program waits for this process, and the guard becomes an orphan
     os.setsid()
     _watch(program, pipe)
 

@@ -1,4 +1,4 @@
-"""Processes as tasks of event loops see them."""
+"""Waiting for processes in tasks of event loops."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["ended"]
 
 
 async def ended(popen: Any, descriptor: int) -> None:
-    """Wait until the process of this descriptor has ended; -1 if it has none, so that a thread has to wait."""
+    """Wait until the process of this descriptor has ended. If it is -1 (no descriptor), a thread waits."""
     import asyncio
 
     loop = asyncio.get_running_loop()
     if descriptor < 0:
         await loop.run_in_executor(None, popen.wait)
         return
-    own = os.dup(descriptor)  # a loop has one reader for a descriptor, and several tasks may wait
+    own = os.dup(descriptor)  # a loop allows one reader for a descriptor, and several tasks may wait
     try:
         future = loop.create_future()
         loop.add_reader(own, _tell, future)

@@ -1,8 +1,8 @@
 """`communicate()` with the engine in place of a selector.
 
-The standard function does what differs from version to version: when it flushes, what it does with input that is left
-from the last time, how it decodes. It asks a selector which pipe is ready, and moves a few kilobytes then.
-`communicate` runs that very function with an `EngineSelector`, which moves all bytes by itself and never says that a
+The details of the standard function differ from version to version: when it flushes, what it does with input that is
+left from the last call, how it decodes. It asks a selector which pipe is ready, and then moves a few kilobytes.
+`communicate` runs that same function with an `_EngineSelector`, which moves all bytes itself and never reports that a
 pipe is ready.
 """
 
@@ -28,11 +28,11 @@ _LONGEST = 1e9
 _STREAMS = frozenset({type(None), io.BufferedReader, io.BufferedWriter, io.FileIO, io.TextIOWrapper})
 _BYTES = frozenset({type(None), bytes, bytearray, str})
 _OF_ASCII = frozenset({"utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1"})
-"""Encodings in which bytes of ASCII are the same text. The interpreter knows them without the registry."""
+"""Encodings that decode ASCII bytes to the same text. The interpreter knows them without the codec registry."""
 
 
 def is_movable(popen: Any, data: Any) -> bool:
-    """Whether the pipes of a `Popen` are files, and the input is bytes one after the other, or text."""
+    """Whether the pipes of a `Popen` are files, and the input is contiguous bytes, or text."""
     return (
         type(popen.stdin) in _STREAMS
         and type(popen.stdout) in _STREAMS
@@ -59,21 +59,21 @@ def communicate(function: FunctionType, popen: Any, *args: Any) -> tuple[Any, An
 
 
 class _Names(dict[str, "Any"]):
-    """The globals of a function of the standard module, of which some are replaced."""
+    """The globals of a function of the standard module, some of them replaced."""
 
     def __missing__(self, name: str) -> Any:
         return vars(_std)[name]
 
 
 class _EngineSelector:
-    """Moves the bytes of the pipes that are registered, and closes each that has ended."""
+    """Moves the bytes of the registered pipes, and closes each pipe that has ended."""
 
     def __init__(self, popen: Any) -> None:
         self.popen = popen
         self._engine = Exchange()
         self._files: dict[int, Any] = {}
         self.texts: dict[Any, str] = {}
-        """What was read to its end, and is text already."""
+        """Streams that were read to their ends, whose data is already text."""
 
     def __enter__(self) -> _EngineSelector:
         return self
@@ -115,7 +115,7 @@ class _EngineSelector:
         return ()
 
     def _keep(self, place: int) -> None:
-        """Leave with the `Popen` what the next call of `communicate()` needs, should there be one."""
+        """Store in the `Popen` what a further call of `communicate()` would need."""
         file = self._files[place]
         if file is self.popen.stdin:
             self.popen._input_offset = self._engine.written(place)
@@ -128,7 +128,7 @@ class _EngineSelector:
         return self._files[place] is not self.popen.stdin
 
     def keep_texts(self) -> None:
-        """Leave all text with the `Popen`, as bytes."""
+        """Store all text in the `Popen`, as bytes."""
         for file, text in self.texts.items():
             self.popen._fileobj2output[file].append(text.encode("ascii"))
         self.texts.clear()
@@ -142,7 +142,7 @@ def _close(file: Any) -> None:
 def _move(
     selector: _EngineSelector, stdin: Any, view: Any, offset: int, *rest: Any, **how: Any
 ) -> tuple[int, bool]:
-    """Stand in for `_communicate_io_posix` of Python 3.15. Return how much was written, and whether all is done."""
+    """Replace `_communicate_io_posix` of Python 3.15. Return how much was written, and whether all is done."""
     end = rest[1] if len(rest) > 1 else how["endtime"]
     left = None if end is None else end - monotonic()
     if left is None or left > 0:
@@ -151,10 +151,10 @@ def _move(
 
 
 def read_all(stream: io.BufferedReader) -> bytes:
-    """Read a pipe to its end, what its object has read already included."""
+    """Read a pipe to its end, including the data that its object has already buffered."""
     first = stream.read1(65536)
     if not first:
-        return io.BufferedReader.read(stream)  # not what `read_text` has put there
+        return io.BufferedReader.read(stream)  # not the replacement by `read_text`
     engine = Exchange()
     place = engine.read(stream.fileno(), first, False)
     engine.run(None)
@@ -162,11 +162,11 @@ def read_all(stream: io.BufferedReader) -> bytes:
 
 
 def read_text(stream: io.TextIOWrapper) -> str:
-    """Read a pipe as text to its end: the stream does it, and the engine has the bytes for it."""
+    """Read a pipe as text to its end. The stream decodes the bytes that the engine reads."""
     buffer: Any = stream.buffer
     if type(buffer) is not io.BufferedReader or vars(buffer):
         return stream.read()
-    # The stream asks its buffer for all that is left, in one call.
+    # The stream asks its buffer for the whole rest in one call.
     vars(buffer)["read"] = lambda: read_all(buffer)
     try:
         return stream.read()

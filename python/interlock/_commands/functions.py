@@ -18,7 +18,7 @@ _NAMES = ("call", "check_call", "check_output", "getoutput", "getstatusoutput", 
 def standard_functions(module: str) -> dict[str, Any]:
     """Return the standard functions that run commands, as functions of another module, whose names they use.
 
-    A name that somebody has replaced in the standard module by something else stays that.
+    If a program has replaced one of them by a function of its own, that function is returned unchanged.
     """
     names = _Names(module)
     found = {name: getattr(_std, name) for name in _NAMES}
@@ -37,7 +37,7 @@ def _moved(function: FunctionType, names: _Names, module: str) -> FunctionType:
 
 
 class _Names(dict[str, "Any"]):
-    """The attributes of a module as globals of a function, those of its class included."""
+    """The attributes of a module, including those of its class, as globals of a function."""
 
     def __init__(self, module: str) -> None:
         super().__init__(__builtins__=vars(_std)["__builtins__"], __name__=module)

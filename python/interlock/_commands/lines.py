@@ -1,4 +1,4 @@
-"""Lines of a command's output, as they come."""
+"""Lines of a command's output, as they arrive."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["Lines"]
 
 
 class Lines:
-    """Cuts bytes that come in pieces into lines, of text where the stream has an encoding.
+    """Splits bytes that arrive in pieces into lines; they are text if the stream has an encoding.
 
-    A line is complete when its end has come, or the stream's. It is given without its end, as programs print it.
+    A line is complete when its line break has arrived, or the stream has ended. It is returned without the line break.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -25,10 +25,10 @@ class Lines:
             decoder = codecs.getincrementaldecoder(stream.encoding)(stream.errors or "strict")
             self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
         self._end: Any = b"\n" if self._decoder is None else "\n"
-        self._pieces: list[Any] = []  # of the line that is not complete
+        self._pieces: list[Any] = []  # of the incomplete line
 
     def more(self, data: bytes) -> Iterator[Any]:
-        """Yield the lines that are complete with these bytes."""
+        """Yield the lines that these bytes complete."""
         *complete, rest = self._decoded(data, final=False).split(self._end)
         for line in complete:
             self._pieces.append(line)
@@ -37,7 +37,7 @@ class Lines:
             self._pieces.append(rest)
 
     def last(self) -> Iterator[Any]:
-        """Yield the lines that are complete because the stream has ended."""
+        """Yield the lines that the end of the stream completes."""
         yield from self.more(b"") if self._decoder is None else ()
         rest = self._decoded(b"", final=True)
         if rest:

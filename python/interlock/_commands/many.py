@@ -1,4 +1,4 @@
-"""`run_many()`: many commands, some of them at a time, with one thread that sees to all of them."""
+"""`run_many()`: many commands, some of them at a time, with one thread that serves all of them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["run_many"]
 
 _LOOK = 0.01
-"""Seconds between two looks at a process without a descriptor."""
+"""Seconds between two checks of a process without a descriptor."""
 
 _DECIDES = frozenset({"executable", "shell", "env", "preexec_fn"})
-"""Keywords of `Popen` that have a say in which file a command is."""
+"""Keywords of `Popen` that affect which file a command's name refers to."""
 
 _TEXT = ("text", "universal_newlines", "encoding", "errors")
-"""Keywords of `Popen` that make its files text."""
+"""Keywords of `Popen` that select text mode."""
 
 _FEW = 4
 """How many commands the calling thread starts itself."""
@@ -48,36 +48,37 @@ def run_many(
 ) -> list[ManyResult]:
     """Run commands, at most `max_workers` at a time, and return their results in the order of the commands.
 
-    The calling thread has the next command started as soon as another one has ended, and moves the bytes of all pipes
-    meanwhile. No thread waits for a command. If there are more than a few, some threads start them, no more than there
-    are processors.
+    As soon as a command has ended, the next one is started; meanwhile the calling thread moves the bytes of all pipes.
+    No thread waits for a single command. If there are more than a few commands, some threads start them, at most as
+    many as there are processors.
 
     Args:
-        commands: what `run()` takes for ``args``; or dictionaries with ``args``, ``input`` and whatever `Popen` takes,
-            for one command. Taken one by one, as workers become free.
+        commands: arguments like ``args`` of `run()`; or dictionaries with ``args``, ``input`` and any keyword of
+            `Popen`, for one command. They are taken one by one, as workers become free.
         max_workers: how many run at once; as many as this process has processors if left out.
-        timeout: seconds that each command has. One that is not done by then is killed.
-        on_failure: what a command that fails does to the others. ``"continue"``: nothing; its result says so in
-            ``failed`` and ``error``. ``"finish"``: no more are started, those that run are waited for, and the failure
-            is raised. ``"kill"``: those that run are killed first. A command fails that cannot be started, is not done
-            in time, returns another code than 0, or writes what is no text in its encoding.
-        on_line: called with the number of the command, "stdout" or "stderr", and a line without its end, as soon as the
-            line has come. Both outputs are pipes then, unless a keyword says otherwise.
-        progress: True or a title for a bar; or a function that is called with the numbers of commands done and of all.
-        capture_output: whether the results have what the commands wrote.
-        how: anything that `Popen` takes, for all commands.
+        timeout: seconds for each command. A command that is not done by then is killed.
+        on_failure: what happens when a command fails. ``"continue"``: the other commands go on; the result of the
+            failed one says so in ``failed`` and ``error``. ``"finish"``: no more commands are started, the running ones
+            are waited for, and the failure is raised. ``"kill"``: the same, but the running commands are killed. A
+            command fails if it can't be started, is not done in time, returns another code than 0, or writes output
+            that is not text in its encoding.
+        on_line: called with the number of the command, "stdout" or "stderr", and a line without its line break, as soon
+            as the line has arrived. Both outputs are pipes then, unless a keyword says otherwise.
+        progress: True or a title for a bar; or a function to call with the number of commands done and of all commands.
+        capture_output: whether the results contain the output of the commands.
+        how: any keywords of `Popen`, for all commands.
 
     Returns:
         A list of `ManyResult`, each a `CompletedProcess` with ``error`` and ``seconds``.
 
     Raises:
         CalledProcessError, TimeoutExpired, OSError, UnicodeDecodeError: the first failure in time, unless `on_failure`
-            is "continue". Its ``results`` are those of the commands that have ended by then, None for the others. (Of
-            an iterator, the commands that were not taken are not counted.)
+            is "continue". Its ``results`` are the results of the commands that have ended by then, None for the others.
+            (If `commands` is an iterator, commands that were not taken are not counted.)
         ValueError, TypeError: an argument or a command is wrong.
 
-    Blocks until all commands have ended. What `on_line`, `progress`, the iterable or a signal handler (Ctrl-C) raises,
-    kills those that run and is raised.
+    Blocks until all commands have ended. If `on_line`, `progress`, the iterable or a signal handler (Ctrl-C) raises an
+    exception, the running commands are killed and the exception is raised.
     """
     if on_failure not in _POLICIES:
         raise ValueError(f"on_failure must be one of {', '.join(_POLICIES)}, not {on_failure!r}")
@@ -86,7 +87,7 @@ def run_many(
     if capture_output and (how.get("stdout") is not None or how.get("stderr") is not None):
         raise ValueError("stdout and stderr arguments may not be used with capture_output.")
     if timeout is not None:
-        timeout = 0.0 + timeout  # what is no number is refused before a command runs
+        timeout = 0.0 + timeout  # raises for what is not a number, before a command runs
     for name in ("stdout", "stderr"):
         if capture_output or on_line is not None:
             how.setdefault(name, _std.PIPE)
@@ -105,7 +106,7 @@ def _processors() -> int:
 
 
 class _Many:
-    """The commands that run, and the results of those that have ended."""
+    """The running commands, and the results of the ended ones."""
 
     def __init__(
         self,
@@ -122,9 +123,9 @@ class _Many:
         self._total = total
         self._keeps = keeps
         self._engine = Exchange()
-        self._alive: dict[int, Any] = {}  # every process that has been started and not reaped
+        self._alive: dict[int, Any] = {}  # the processes that have been started and not reaped
         self._running: dict[int, Running] = {}
-        self._owners: dict[int, int] = {}  # which command a file of the exchange belongs to
+        self._owners: dict[int, int] = {}  # the command of each file of the exchange
         self._results: dict[int, ManyResult] = {}
         self._failure: ManyResult | None = None
         self._asked: dict[int, tuple[Any, Any]] = {}  # commands that are being started, and their inputs
@@ -170,7 +171,7 @@ class _Many:
         return [self._results[one] for one in range(number)]
 
     def _stops(self, on_failure: str) -> bool:
-        """Whether no more commands are started."""
+        """Whether to start no more commands."""
         if self._failure is None or on_failure == "continue":
             return False
         if on_failure == "kill":
@@ -193,7 +194,7 @@ class _Many:
                     f"the input of command {number} is a str, but its files are not text: say text=True"
                 )
             if not isinstance(data, str):
-                memoryview(data)  # what is no bytes is refused before the command runs
+                memoryview(data)  # raises for what is not bytes, before the command runs
             how["stdin"] = _std.PIPE
         if not _DECIDES.intersection(how):
             file = self._file_of(command)
@@ -210,7 +211,7 @@ class _Many:
         self._started(number, answer)
 
     def _started(self, number: int, answer: Any) -> None:
-        """Take a process that was started, or the exception of one that was not."""
+        """Take a started process, or the exception of a failed start."""
         command, data = self._asked.pop(number)
         if isinstance(answer, OSError):
             self._ended(number, ManyResult(command, None, error=answer))
@@ -222,19 +223,19 @@ class _Many:
         self._owners |= dict.fromkeys(running.places, number)
 
     def _get_starters(self, number: int, most: int) -> None:
-        """Have threads for the start of processes, if there are enough commands to be worth it."""
+        """Make the threads that start processes, if there are enough commands to be worth it."""
         if self._starters is None and most > 1 and number >= _FEW:
             self._starters = Starters(self._alive)
             self._starters.begin(min(most, _processors()))
             self._doorbell = self._engine.watch(self._starters.doorbell)
 
     def _hear(self) -> None:
-        """Take what the threads have started."""
+        """Take the processes that the threads have started."""
         starters: Any = self._starters
         self._engine.remove(self._doorbell)
         self._doorbell = self._engine.watch(starters.doorbell)
         errors = []
-        for number, answer in starters.answers():  # all of them, so that none is forgotten
+        for number, answer in starters.answers():  # all of them, so that no process is forgotten
             try:
                 self._started(number, answer)
             except BaseException as error:
@@ -243,7 +244,7 @@ class _Many:
             raise errors[0]
 
     def _file_of(self, command: Any) -> str | None:
-        """Return the file that a plain name stands for, so that not each process has to look through PATH for it."""
+        """Return the file of a plain name, so that not each process has to search PATH for it."""
         name = command[0] if type(command) in (list, tuple) and command else None
         if type(name) is not str or "/" in name:
             return None
@@ -254,7 +255,7 @@ class _Many:
         return self._files[key]
 
     def _go_on(self) -> None:
-        """Wait for something to happen, and see to it."""
+        """Wait for the next events, and handle them."""
         for place, has_ended in self._engine.run(self._patience()):
             if place == self._doorbell:
                 self._hear()
@@ -277,7 +278,7 @@ class _Many:
                 self._on_line(number, name, line)
 
     def _patience(self) -> float | None:
-        """How many seconds there are until something is due."""
+        """Return the seconds until something is due; None if nothing is."""
         soonest = min(
             (one.deadline for one in self._running.values() if one.deadline is not None), default=None
         )
@@ -292,7 +293,7 @@ class _Many:
             self._failure = result
 
     def _kill(self) -> None:
-        """End the commands that run. They are no results."""
+        """Kill the running commands. They get no results."""
         if self._starters is not None:
             starters, self._starters = self._starters, None
             starters.end()
@@ -303,7 +304,7 @@ class _Many:
         for process in self._alive.values():
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
-                    with contextlib.suppress(OSError):  # of bytes that were not written
+                    with contextlib.suppress(OSError):  # raised for bytes that were not written
                         stream.close()
             process.wait()
         self._alive.clear()

@@ -1,9 +1,8 @@
-"""`Popen`: the standard class, whose processes are named by descriptors, and whose bytes the engine moves.
+"""`Popen`: the standard class, but it refers to processes by descriptors, and the engine moves the bytes of pipes.
 
-If its arguments are plain, the engine starts the process. If not, the standard library's own code does, with all that
-they mean; it also reaps all. What is replaced besides is how a thread waits, for the process and for its pipes,
-and how a signal is sent. Where a program has replaced a part of the standard code that would be bypassed, the standard
-code runs.
+If the arguments are plain, the engine starts the process. Otherwise the standard library's own code does; it also reaps
+all processes. We replace how a thread waits for the process and for its pipes, and how a signal is sent. If a program
+has replaced a part of the standard code that would be bypassed, the standard code runs.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ _original: Any = originals(_std, "Popen").Popen
 _NO_PIPES = (-1, -1, -1, -1, -1, -1)
 
 _PROCESS = "_interlock_process"
-"""The attribute with the descriptor of a process, from its start until it was reaped."""
+"""The attribute with the descriptor of a process, from its start until it is reaped."""
 
 _TREE = "_interlock_tree"
-"""The attribute with the tree of a command that has one."""
+"""The attribute with the tree of a command, if `kill_tree` is set."""
 
 _waitpid, _kill = os.waitpid, os.kill
 
@@ -46,18 +45,18 @@ _waitpid, _kill = os.waitpid, os.kill
 class Popen(_original):  # type: ignore[misc]
     """Execute a child program in a new process, as `subprocess.Popen` does with the same arguments.
 
-    `wait()` with a timeout returns as soon as the process has ended: it sleeps until the kernel says so.
-    `communicate()` moves large blocks, in and out at once. A signal reaches this process or none, never another one
-    that has its pid now.
+    `wait()` with a timeout returns as soon as the process has ended: it sleeps until the kernel reports the end.
+    `communicate()` moves large blocks, in and out at once. A signal reaches this process or none, never a later process
+    with the same pid.
 
     As long as the object exists and the process has not been waited for, it holds one descriptor more than the standard
-    class. Without one (an old kernel, a sandbox, a full table of descriptors) the standard code runs.
+    class. If it can't get one (an old kernel, a sandbox, a full table of descriptors), the standard code runs.
 
     Args:
-        kill_tree: whether the whole tree of processes ends that the command is the root of, when it is killed (as
-            `run()` does when its time is over), when a ``with`` block ends with an exception, and when this program
-            ends before it has waited for the command. `kill()` then blocks until they have ended. The command gets an
-            environment variable more, by which its descendants are known.
+        kill_tree: whether the command's whole tree of processes ends when the command is killed (as `run()` does when
+            its time is over), when a ``with`` block ends with an exception, and when this program ends before it has
+            waited for the command. `kill()` then blocks until these processes have ended. The command gets an
+            additional environment variable, by which its descendants are recognized.
 
     The other arguments are those of the standard class.
     Follows https://docs.python.org/3/library/subprocess.html#subprocess.Popen.
@@ -79,7 +78,7 @@ class Popen(_original):  # type: ignore[misc]
 
     @property
     def returncode(self) -> Any:
-        """The exit code; or minus the number of the signal that ended the process; None as long as it is unknown."""
+        """The exit code, or minus the number of the signal that ended the process; None as long as it is unknown."""
         try:
             return self.__dict__["returncode"]
         except KeyError:
@@ -98,7 +97,7 @@ class Popen(_original):  # type: ignore[misc]
 
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
         if stdin is None and stdout is None and stderr is None:
-            return _NO_PIPES  # sooner than the standard function
+            return _NO_PIPES  # faster than the standard function
         if self.pipesize > 0 or not (_is_plain(stdin) and _is_plain(stdout) and _is_plain(stderr)):
             return super()._get_handles(stdin, stdout, stderr)
         numbers: list[int] = []
@@ -116,7 +115,7 @@ class Popen(_original):  # type: ignore[misc]
         if "_devnull" in self.__dict__:
             super()._close_pipe_fds(*numbers)
             return
-        if numbers == _NO_PIPES:  # sooner, as above
+        if numbers == _NO_PIPES:  # faster, as above
             self._closed_child_pipe_fds = True
             return
         error = None
@@ -152,7 +151,7 @@ class Popen(_original):  # type: ignore[misc]
             self.wait()
 
     def __del__(self, *args: Any, _std: Any = _original.__del__, _name: str = _PROCESS) -> None:
-        # The standard class keeps objects of running processes in a list: without the descriptor.
+        # The standard class keeps the objects of running processes in a list; these need no descriptor.
         self.__dict__.pop(_name, None)
         _std(self, *args)
 
@@ -168,15 +167,15 @@ class Popen(_original):  # type: ignore[misc]
     def communicate(self, input: Any = None, timeout: float | None = None) -> tuple[Any, Any]:
         """Send `input`, read both outputs to their ends, and wait for the process.
 
-        As in the standard class, but faster. Returns what was read from ``stdout`` and from ``stderr``, None for one
-        that is not a pipe. Raises `TimeoutExpired` after `timeout` seconds, with what was read until then. Blocks until
-        the pipes are closed and the process has ended; Ctrl-C ends the wait.
+        As in the standard class, but faster. Returns the data read from ``stdout`` and from ``stderr``, None for a
+        stream that is not a pipe. Raises `TimeoutExpired` after `timeout` seconds, with the data read until then.
+        Blocks until the pipes are closed and the process has ended; Ctrl-C ends the wait.
         """
         if timeout is None and self.stdin is None and not self._communication_started and _is_usual():
             out, err = self.stdout, self.stderr
             only = err if out is None else out
             read = _READS.get(type(only)) if out is None or err is None else None
-            # The standard function returns what is there of a pipe that does not block, and refuses one that is closed.
+            # For a pipe that does not block, the standard function returns what is available; it refuses a closed pipe.
             if read is not None and not only.closed and os.get_blocking(only.fileno()):
                 data = read(only)
                 only.close()
@@ -200,8 +199,8 @@ class Popen(_original):  # type: ignore[misc]
         """Wait for the process in a task of asyncio, and return its return code, as ``await process`` does.
 
         The event loop watches the process; no thread waits, unless there is no descriptor. Any number of tasks may wait
-        for one process, and a task that is cancelled leaves it as it is. `asyncio.timeout()` limits the wait. It does
-        not read pipes: a command that fills one waits for its reader.
+        for one process. Cancelling a task does not affect the process. `asyncio.timeout()` limits the wait. This does
+        not read pipes: a command that fills a pipe waits for its reader.
         """
         if self.poll() is None:
             await ended(self, descriptor_of(self))
@@ -211,7 +210,7 @@ class Popen(_original):  # type: ignore[misc]
         return self.wait_async().__await__()
 
     def send_signal(self, sig: int) -> None:
-        """Send a signal to the process, if it has not ended. Does not block, but for SIGKILL to a tree."""
+        """Send a signal to the process, if it has not ended. Does not block, except for SIGKILL to a tree."""
         if sig == signal.SIGKILL and _TREE in self.__dict__:
             self.__dict__[_TREE].end()
         process = self.__dict__.get(_PROCESS)
@@ -223,7 +222,7 @@ class Popen(_original):  # type: ignore[misc]
             return
         number = operator.index(sig)
         if not 0 <= number < signal.NSIG:
-            super().send_signal(sig)  # has the error for it
+            super().send_signal(sig)  # raises the error for it
             return
         sys.audit("os.kill", self.pid, number)
         with contextlib.suppress(ProcessLookupError):
@@ -237,14 +236,14 @@ def descriptor_of(popen: Any) -> int:
 
 
 def _is_plain(what: Any) -> bool:
-    """Whether it is nothing, or PIPE."""
+    """Whether a stream is None or PIPE."""
     return what is None or (type(what) is int and what == _std.PIPE)
 
 
 _READS: dict[Any, Any] = {io.BufferedReader: read_all, io.TextIOWrapper: read_text}
 
 _LONGEST = 1e9
-"""More seconds than that are for ever."""
+"""A longer time in seconds counts as unlimited."""
 
 _METHODS = tuple(
     (name, vars(_original)[name]) for name in ("_try_wait", "_remaining_time") if name in vars(_original)
@@ -252,7 +251,7 @@ _METHODS = tuple(
 
 
 def _reaps_as_usual(popen: Any, process: ChildProcess) -> bool:
-    """Whether the process of this object is that of the descriptor, and nobody has replaced how it is waited for."""
+    """Whether the descriptor refers to this object's process, and the functions that wait for it are unchanged."""
     kind = type(popen)
     return (
         os.waitpid is _waitpid
@@ -265,12 +264,12 @@ def _reaps_as_usual(popen: Any, process: ChildProcess) -> bool:
 _EXCHANGING = tuple(
     (name, vars(_original)[name])
     for name in ("_check_timeout", "_remaining_time", "_save_input")
-    if name in vars(_original)  # 3.15 has a function of the module for the time
+    if name in vars(_original)  # in 3.15, a function of the module computes the time
 )
 
 
 def _exchanges_as_usual(kind: Any) -> bool:
-    """Whether nobody has replaced what the standard `_communicate` calls without input and time limit, too."""
+    """Whether the methods that the standard `_communicate` always calls are unchanged."""
     return all(getattr(kind, name) is function for name, function in _EXCHANGING)
 
 
@@ -280,7 +279,7 @@ _is_standard = is_original(_original._communicate) and is_original(_original.com
 
 
 def _is_usual() -> bool:
-    """Whether nobody has replaced how pipes are read and written."""
+    """Whether the functions that read and write pipes are unchanged."""
     return (
         _is_standard
         and os.read is _read
@@ -289,7 +288,7 @@ def _is_usual() -> bool:
     )
 
 
-# The standard functions look for the first caller in another file, to warn there.
+# The standard functions issue warnings at the first caller in another file.
 Popen.__init__.__code__ = standing_at(
     Popen.__init__.__code__,
     _original.__init__ if is_original(_original.__init__) else vars(_std)["_text_encoding"],

@@ -1,4 +1,4 @@
-"""A command of `run_many()` while it runs, and what has become of it."""
+"""A command of `run_many()` while it runs, and its result."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["ManyResult", "Running"]
 
 
 class ManyResult(_std.CompletedProcess):  # type: ignore[type-arg]
-    """What has become of one command of `run_many()`.
+    """The result of one command of `run_many()`.
 
-    It is a `subprocess.CompletedProcess`. ``error`` is None, or what went wrong beside the code: the `OSError` of a
-    command that could not be started, whose ``returncode`` is None, the `TimeoutExpired` of one that was killed, or the
-    `UnicodeDecodeError` of output that is no text in the encoding, which is left as bytes then. ``seconds`` is how long
-    it ran.
+    It is a `subprocess.CompletedProcess`. ``error`` is None, or an error beside the code: the `OSError` of a command
+    that could not be started, whose ``returncode`` is None; the `TimeoutExpired` of a command that was killed; or the
+    `UnicodeDecodeError` of output that is not text in the encoding, which is left as bytes then. ``seconds`` is how
+    long the command ran.
     """
 
     def __init__(
@@ -44,18 +44,18 @@ class ManyResult(_std.CompletedProcess):  # type: ignore[type-arg]
 
     @property
     def failed(self) -> bool:
-        """Whether it returned another code than 0, or was not run to its end."""
+        """Whether the command returned another code than 0, or has an ``error``."""
         return self.error is not None or bool(self.returncode)
 
     def check_returncode(self) -> None:
-        """Raise what went wrong, if anything did: `CalledProcessError`, or ``error``."""
+        """Raise ``error``, or `CalledProcessError` for another code than 0. Otherwise do nothing."""
         if self.error is not None:
             raise self.error
         super().check_returncode()
 
 
 class Running:
-    """A process, the pipes of which an exchange moves."""
+    """A process whose pipes are served by an exchange."""
 
     def __init__(self, process: Any, engine: Exchange, timeout: float | None) -> None:
         self.process = process
@@ -63,9 +63,7 @@ class Running:
         self._timeout = timeout
         self._began = monotonic()
         self.deadline = None if timeout is None else self._began + timeout
-        self.places: dict[
-            int, str
-        ] = {}  # the numbers of the files in the exchange, by which they are told apart
+        self.places: dict[int, str] = {}  # the names of the files, by their numbers in the exchange
         self._data: dict[str, list[bytes]] = {}
         self._lines: dict[str, Lines] = {}
         self._error: Exception | None = None
@@ -99,7 +97,7 @@ class Running:
         self.places[place] = "stdin"
 
     def told(self, place: int, *, has_ended: bool, keeps: bool) -> list[tuple[str, Any]]:
-        """Take what has come from a file. Return the lines, each with the name of its stream."""
+        """Take the data that has arrived from a file. Return the lines, each with the name of its stream."""
         name = self.places[place]
         found: list[tuple[str, Any]] = []
         if name in self._data:
@@ -126,14 +124,14 @@ class Running:
                 stream.close()
 
     def has_ended(self) -> bool:
-        """Whether all that was to be read was read, and the process has ended, which is then reaped."""
+        """Whether all pipes were read to their ends and the process has ended. Reaps the process."""
         return not self.places and self.process.poll() is not None
 
     def is_late(self, now: float) -> bool:
         return self.deadline is not None and now >= self.deadline
 
     def end(self, *, keeps: bool) -> list[tuple[str, Any]]:
-        """Kill the process, and take what it has left. Return the lines, as `told()` does."""
+        """Kill the process, and take the rest of its output. Return the lines, as `told()` does."""
         self.process.kill()
         found = []
         for place in tuple(self.places):
@@ -142,7 +140,7 @@ class Running:
         return found
 
     def result(self, *, keeps: bool, is_late: bool) -> ManyResult:
-        """What has become of the command, which has ended."""
+        """Return the result of the command, which has ended."""
         process = self.process
         raw = {name: b"".join(pieces) for name, pieces in self._data.items()} if keeps else {}
         out, err = (self._decoded(name, raw) for name in ("stdout", "stderr"))

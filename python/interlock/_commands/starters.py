@@ -1,7 +1,7 @@
 """Threads that start the processes of `run_many()`.
 
 A thread that starts a process is suspended until the new process has executed its program, which takes long on a busy
-machine. Meanwhile others can start more, and the calling thread sees to those that run.
+machine. Meanwhile other threads can start more processes, and the calling thread serves the running ones.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def start(command: Any, how: dict[str, Any]) -> Any:
 
 
 class Starters:
-    """Some threads, which take requests and give answers. One answer is one byte in a pipe.
+    """Some threads that take requests and give answers. For each answer they write one byte into a pipe.
 
-    They note each process in `alive`, by the number of its command, once it is started: no signal handler (Ctrl-C)
-    runs in them, so none is forgotten.
+    They note each started process in `alive`, by the number of its command. No signal handler (Ctrl-C) runs in these
+    threads, so no process is forgotten.
     """
 
     def __init__(self, alive: dict[int, Any]) -> None:
@@ -40,25 +40,25 @@ class Starters:
         self.doorbell, self._bell = os.pipe()
 
     def begin(self, count: int) -> None:
-        """Start so many threads."""
+        """Start `count` threads."""
         for number in range(count):
             thread = threading.Thread(target=self._serve, name=f"run_many-{number}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
     def ask(self, number: int, command: Any, how: dict[str, Any]) -> None:
-        """Have a thread start this command. Does not block."""
+        """Make a thread start this command. Does not block."""
         self._requests.put((number, command, how))
 
     def answers(self) -> list[tuple[int, Any]]:
-        """Return what has been started since: the numbers of commands, each with its process or the exception.
+        """Return the new answers: the numbers of commands, each with its process or the exception.
 
-        The doorbell is readable, so this does not block.
+        Does not block, because it is called when the doorbell is readable.
         """
         return [self._answers.get() for _ in os.read(self.doorbell, 4096)]
 
     def end(self) -> None:
-        """End the threads: they start nothing more. Blocks until they have ended."""
+        """End the threads, which start no more processes. Blocks until they have ended."""
         self._is_over = True
         for _ in self._threads:
             self._requests.put(None)

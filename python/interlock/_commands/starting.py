@@ -1,6 +1,7 @@
-"""The start of a command by the engine, where its arguments are plain.
+"""The start of a command by the engine, if its arguments are plain.
 
-PROTOCOL.md says what that is, and what is done then. In all other cases the standard code starts the command.
+PROTOCOL.md says what plain arguments are, and what the engine does. In all other cases the standard code starts the
+command.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _names = vars(_std)
 _Environment = type(os.environ)
 
 _COUNT = 23
-"""How many arguments the standard `_execute_child` has."""
+"""The number of arguments of the standard `_execute_child`."""
 
 _COLLECTIONS = frozenset({tuple, list})
 _TEXTS = frozenset({str, bytes})
@@ -34,7 +35,7 @@ _LOW = frozenset({0, 1, 2})
 
 
 def _parts() -> tuple[Any, ...]:
-    """What the standard code would call, and this does not."""
+    """Return the functions that the standard code would call, and the engine does not."""
     return (
         _original._execute_child,
         _names.get("_fork_exec"),
@@ -55,8 +56,8 @@ _is_usual = (
     and is_original(_posix_spawn)
     and _names.get("_fork_exec") is _posixsubprocess.fork_exec
     and _names.get("_USE_VFORK", True) is True
-    and not sys.flags.bytes_warning  # the search for a PATH among variables could warn
-    and not hasattr(sys, "getandroidapilevel")  # has the shell in another place
+    and not sys.flags.bytes_warning  # searching the variables for PATH could issue a warning
+    and not hasattr(sys, "getandroidapilevel")  # Android has the shell in another place
 )
 
 
@@ -96,7 +97,7 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
         return False
     spawns = is_path and _would_spawn(close_fds, pass_fds, cwd, pipes, start_new_session)
     if spawns and not (args and args[0] and (env is None or all(env))):
-        return False  # that function refuses them, and says why
+        return False  # that function raises the right error
     start = ProgramStart.prepare(
         (args, program, path),
         (cwd, env),
@@ -104,17 +105,17 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
         pass_fds if close_fds else None,
         (bool(restore_signals), bool(start_new_session)),
     )
-    if start is None or not _is_possible():  # asked last: it starts a process, the first time
+    if start is None or not _is_possible():  # checked last: the first check starts a process
         return False
     sys.audit("subprocess.Popen", executable, args, cwd, env)
     if spawns:
-        executable = program  # that function's event and errors have no path objects
+        executable = program  # the event and errors of that function contain no path objects
         sys.audit("os.posix_spawn", executable, args, os.environ if env is None and _names_environ else env)
     return _is_run(popen, start, pipes, name, {"directory": cwd, "execution": executable})
 
 
 def _words(args: Any, executable: Any, shell: Any) -> tuple[list[Any], Any] | None:
-    """Return the arguments and the program, as the standard code makes them of these. None if they are not plain."""
+    """Return the arguments and the program as the standard code would build them. None if they are not plain."""
     kind = type(args)
     if kind in _TEXTS:
         args = [args]
@@ -134,16 +135,16 @@ def _words(args: Any, executable: Any, shell: Any) -> tuple[list[Any], Any] | No
 
 
 def _text_of(program: Any) -> Any:
-    """Return the text or the bytes of a path. None if it has none that is plain."""
+    """Return the string or the bytes of a path. None if these are not plain."""
     try:
         text = os.fspath(program)
-    except Exception:  # the standard code comes to it, too
+    except Exception:  # the standard code will raise it, too
         return None
     return text if type(text) in _TEXTS else None
 
 
 def _search_path(env: dict[Any, Any] | None) -> str | None:
-    """Return the directories in which programs are looked for. None if that is not plain."""
+    """Return the directories in which programs are looked up. None if the variable is not plain."""
     variables = os.environ if env is None else env
     kind = type(variables)
     if kind is not dict and kind is not _Environment:
@@ -174,7 +175,7 @@ def _is_run(popen: Any, start: ProgramStart, pipes: list[int], name: str, files:
     if failed == "files":
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)
-        return False  # the standard code comes to the same error, and knows what to say
+        return False  # the standard code will meet the same error, and raise it with the right message
     popen._close_pipe_fds(*pipes)
     if failed is None:
         return True

@@ -25,7 +25,7 @@ class Tree:
     def __init__(self) -> None:
         self._mark = f"{_PREFIX}{os.getpid()}_{time.monotonic_ns()}_{os.urandom(4).hex()}"
         self._pid = self._start = 0
-        self._write: Any = os.write  # also for an end of the interpreter, when there are no globals any more
+        self._write: Any = os.write  # kept for the end of the interpreter, when there are no globals any more
         self._guard = _tell_guard(f"+ {self._mark} 0 0\n")
 
     def environment(self, env: Any) -> dict[Any, Any]:
@@ -33,7 +33,7 @@ class Tree:
         return {**(os.environ if env is None else env), self._mark: "1"}
 
     def begin(self, pid: int) -> None:
-        """Say which process the command is."""
+        """Note that the process `pid` runs the command."""
         self._pid, self._start = pid, start_time(pid)
         self._tell(f"+ {self._mark} {self._pid} {self._start}\n")
 
@@ -46,17 +46,17 @@ class Tree:
         self._tell(f"- {self._mark}\n")
 
     def _tell(self, line: str) -> None:
-        # The guard may be dead; or a forked child has closed what was its parent's.
+        # The guard may be dead, or this is a forked child that has closed its parent's pipe.
         with contextlib.suppress(OSError):
             self._write(self._guard, line.encode())
 
 
 _guards: dict[int, int] = {}
-"""The pipes to the guards of this process and of the processes that it was forked from, by their pids."""
+"""The pipes to the guards of this process and of the processes from which it was forked, by their pids."""
 
 
 def _tell_guard(line: str) -> int:
-    """Write a line to the guard of this process, which is started if there is none. Return the pipe."""
+    """Write a line to the guard of this process. Starts the guard if there is none. Return the pipe."""
     me = os.getpid()
     if me in _guards:
         with contextlib.suppress(OSError):

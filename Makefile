@@ -1,8 +1,8 @@
-# Tasks of the project. Each makes what it needs: environments in .nox, the extension module; noxfile.py says how.
+# Tasks of the project. Each task makes the environments (.nox) and the extension module that it needs: see noxfile.py.
 #
 #   make test PYTHON=python3.12        another default interpreter
 #   make test ONLY=3.13                one interpreter; ALL=1 takes every build of each version
-#   make test ARGS="-k barrier"        arguments for pytest (for the others: for the script that is run)
+#   make test ARGS="-k barrier"        arguments for pytest (in other tasks: for their script)
 
 PYTHON ?= python3
 export PYTHON ONLY ALL PROFILE
@@ -28,7 +28,7 @@ clean:
 
 help: ; @sed -n '1,/^$$/p; s/^.PHONY:/make/p' Makefile | sed '/^make/s/ / | /2g'
 
-# The environment of nox itself, by the first interpreter that can make one.
+# The environment of nox itself, made by the first interpreter that can make it.
 .nox/tools/done: requirements/tools.txt
 	@rm -rf .nox/tools
 	@for python in $(PYTHON) python3 python3.11 python3.12 python3.13 python3.14 python3.15; do \

@@ -1,7 +1,7 @@
-"""What the Makefile runs: one environment for each interpreter, and the tasks as sessions in them.
+"""The tasks of the Makefile: one environment for each interpreter, and the tasks as sessions in them.
 
-`build-3.13` makes the environment `.nox/build-3-13`, with what the tests need and the extension module, which Cargo
-builds anew where something changed. Every other session runs in such an environment. The Makefile passes on PYTHON (the
+`build-3.13` makes the environment `.nox/build-3-13`, with the requirements of the tests and the extension module, which
+Cargo rebuilds if something changed. Every other session runs in such an environment. The Makefile passes on PYTHON (the
 default interpreter), ONLY (labels, such as 3.13t), ALL (every build), and PROFILE (`dev`: with debug assertions).
 """
 
@@ -24,16 +24,16 @@ ROOT = Path(__file__).parent
 TOOLS = Path(sys.executable).parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").absolute()
 PROFILE = "extension-dev" if os.environ.get("PROFILE") == "dev" else "extension"
-"""The Cargo profile; speed is part of what is tested, so tests run what is released."""
+"""The Cargo profile. Tests use the profile of releases, because speed is tested, too."""
 
 WORKERS = "2"
 """Processes that share the tests of one interpreter. (Two interpreters are tested at a time, as many tests wait.)"""
 
 PYTEST_LIMIT = os.environ.get("PYTEST_LIMIT", "2400")
-"""Seconds for the Python tests on one interpreter, many times what they take. Each test has a limit of its own, too."""
+"""Seconds for the Python tests on one interpreter, many times what they need. Each test has its own limit, too."""
 
 MODEL_BOUND = "2"
-"""How many threads the models of `make test` take off the processor at most; `make models` has no such bound."""
+"""The most preemptions in a model of `make test`; `make models` has no such bound."""
 
 ENGINE = ("--workspace", "--exclude", "interlock-python")
 MODELLED = sorted({f"-pinterlock-{path.parts[-3]}" for path in ROOT.glob("crates/*/tests/loom*")})
@@ -48,7 +48,7 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = True
-os.environ["NOX_ENABLE_STALENESS_CHECK"] = "1"  # an environment of another interpreter is made anew
+os.environ["NOX_ENABLE_STALENESS_CHECK"] = "1"  # remakes the environment if its interpreter has changed
 
 Command = Sequence[str | Path]
 
@@ -79,25 +79,25 @@ def between() -> list[str]:
 
 
 def build(session: nox.Session) -> None:
-    """Makes the environment and builds the extension module into it."""
+    """Make the environment and build the extension module into it."""
     label = session.name.removeprefix("build-")
     groups = ["test", *(["lint"] if label == DEFAULT and not label.endswith("t") else [])]
     session.install(*(part for group in groups for part in ("-r", str(requirements(group, label)))))
     env = {"CARGO_TARGET_DIR": str(TARGET / "python" / label)}
     if label == "3.13t":
-        # PyO3 supports free threading from 3.14 on, and refuses 3.13t unless told to go on.
+        # PyO3 supports free threading from 3.14 on, and refuses 3.13t without this variable.
         env["UNSAFE_PYO3_SKIP_VERSION_CHECK"] = "1"
     session.run(str(TOOLS / "maturin"), "develop", "--quiet", "--profile", PROFILE, env=env, external=True)
 
 
 def requirements(group: str, label: str) -> Path:
-    """The file of this group: `requirements/<group>-<label>.txt` where an interpreter needs one of its own."""
+    """Return the file of this group; it is `requirements/<group>-<label>.txt` if the interpreter has its own."""
     own = ROOT / "requirements" / f"{group}-{label}.txt"
     return own if own.exists() else own.with_name(f"{group}.txt")
 
 
 def optional(session: nox.Session, label: str, group: str, pip: Command) -> None:
-    """Installs what the group can go without, `requirements/<group>+*.txt`, where there are wheels."""
+    """Install the optional requirements of the group, `requirements/<group>+*.txt`, if there are wheels."""
     for path in sorted((ROOT / "requirements").glob(f"{group}+*.txt")):
         env = environment(label)
         program, *arguments = (*pip[:-1], "--only-binary=:all:", "-r", path)
@@ -110,10 +110,10 @@ def optional(session: nox.Session, label: str, group: str, pip: Command) -> None
 
 
 def environment(label: str) -> dict[str, str]:
-    """The process environment in which that of the interpreter is the active one.
+    """Return the environment variables with which the interpreter's environment is the active one.
 
-    Bytecode is kept, also where the caller wants none: thousands of short programs import the same modules, and a
-    fetched interpreter comes without that of its library.
+    Bytecode is written even if the caller has disabled it: thousands of short programs import the same modules, and a
+    fetched interpreter comes without the bytecode of its library.
     """
     folder = ROOT / ".nox" / f"build-{label.replace('.', '-')}"
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -122,7 +122,7 @@ def environment(label: str) -> dict[str, str]:
 
 
 def each(session: nox.Session, env: dict[str, str], commands: Iterable[Command]) -> None:
-    """Runs every command, also after one that failed; then fails, if one did."""
+    """Run every command, even after a failure. Then fail if any command has failed."""
     failed = []
     for program, *arguments in commands:
         found = shutil.which(program, path=env.get("PATH")) or str(program)  # nox looks on its own PATH
@@ -137,9 +137,9 @@ def each(session: nox.Session, env: dict[str, str], commands: Iterable[Command])
 def test(session: nox.Session) -> None:
     """The Python tests on one interpreter.
 
-    Those of the house itself run on the default one: no Interlock is in them. Of all interpreters, the versions between
-    the oldest and the newest divide the tests among them, without whole programs and storms: each test runs on three
-    versions. `ONLY=3.13` runs all of them there.
+    The tests of the project's own tools run on the default interpreter, as they do not use Interlock. The versions
+    between the oldest and the newest divide the tests among them, without whole programs and storms, so each test runs
+    on three versions. `ONLY=3.13` runs all tests on 3.13.
     """
     label = session.name.removeprefix("test-")
     left_out = [] if label == DEFAULT else ["tests/tidy"]
@@ -154,7 +154,7 @@ def test(session: nox.Session) -> None:
 
 
 for label, python in PYTHONS.items():
-    # Builds of one version have their module in one file: all of them are made before any of them is tested.
+    # Builds of one version share the file of the module: all of them are made before any of them is tested.
     alike = [f"build-{other}" for other in PYTHONS if other.split(".")[:2] == label.split(".")[:2]]
     tags = ["build"] if ONLY or label == DEFAULT else []
     nox.session(build, name=f"build-{label}", python=python, allow_parallel=True, tags=tags)
@@ -165,7 +165,7 @@ for label, python in PYTHONS.items():
 
 @nox.session(venv_backend="none", tags=["test"])
 def rust(session: nox.Session) -> None:
-    """The tests of the crates that know no Python, and the examples in their documentation."""
+    """The tests of the crates that do not depend on Python, and the examples in their documentation."""
     quiet = ("--cargo-quiet", "--status-level=fail")
     if shutil.which("cargo-nextest"):
         runs: list[Command] = [
@@ -175,7 +175,7 @@ def rust(session: nox.Session) -> None:
     else:
         session.log("cargo-nextest is not on this machine: plain `cargo test` runs the tests")
         runs = [("cargo", "test", "--quiet", *ENGINE)]
-    # As the extension has it.
+    # With the features that the extension uses.
     as_host = ("-p", "interlock-wait", "--features", "posix-identities")
     runs.append(("cargo", "test", "--quiet", *as_host, "--lib", "--test", "fork", "--test", "pending"))
     each(session, {"CARGO_TARGET_DIR": str(TARGET)}, runs)
@@ -204,13 +204,13 @@ def models_whole(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def sanitize(session: nox.Session) -> None:
-    """The tests of the engine under ThreadSanitizer, which a nightly toolchain has. It can't follow a fork."""
+    """The tests of the engine under ThreadSanitizer, with a nightly toolchain. It can't follow a fork."""
     env = {
         "CARGO_TARGET_DIR": str(TARGET / "sanitize"),
         "RUSTFLAGS": "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer",
         "TSAN_OPTIONS": f"history_size=4 suppressions={ROOT / 'tools' / 'tsan.txt'}",
     }
-    # The examples of the face use tokio, which is not ours to judge. Shared memory is tested by forks.
+    # The examples of the crate `interlock` use tokio, which we do not check. The tests of shared memory fork.
     engine = (*ENGINE, "--exclude", "interlock", "--exclude", "interlock-shm")
     tests = ("--lib", "--tests", "--target", "x86_64-unknown-linux-gnu", "--", "--skip", "fork")
     each(session, env, [("cargo", "+nightly", "test", "--quiet", "--no-fail-fast", *engine, *tests)])
@@ -218,7 +218,7 @@ def sanitize(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=[f"build-{DEFAULT}"])
 def crash(session: nox.Session) -> None:
-    """Storms of kills on what processes share: four minutes for each, unless INTERLOCK_CRASH_SECONDS says else; limits.
+    """Storms of kills on shared objects: four minutes each, unless INTERLOCK_CRASH_SECONDS is set; and tests of limits.
 
     The short form is in `make test`. Each storm prints the seed with which INTERLOCK_CRASH_SEED repeats it.
     """
@@ -235,7 +235,7 @@ def crash(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=[f"build-{DEFAULT}"])
 def storm(session: nox.Session) -> None:
-    """Storms of kills on pools of processes: ten minutes for each language, unless INTERLOCK_STORM_SECONDS says else.
+    """Storms of kills on pools of processes: ten minutes for each language, unless INTERLOCK_STORM_SECONDS is set.
 
     The short form is in `make test`. Each round prints the seed with which INTERLOCK_STORM_SEED repeats it.
     """
@@ -248,8 +248,8 @@ def storm(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def package(session: nox.Session) -> None:
-    """The crates as they would be published: each builds from its package, and the doc tests of the face pass there."""
-    # In a folder of its own each time: cargo remembers the content of a package by where it lay, and by its version.
+    """The crates as they would be published: each builds from its package, and the doc tests of `interlock` pass."""
+    # In a new folder each time: cargo caches the content of a package by its location and version.
     with tempfile.TemporaryDirectory(prefix="package-", dir=TARGET) as target:
         env = {"CARGO_TARGET_DIR": target}
         each(session, env, [("cargo", "package", "--quiet", "--allow-dirty", *ENGINE)])
@@ -262,7 +262,7 @@ def package(session: nox.Session) -> None:
 def inside(
     name: str, commands: Callable[[nox.Session], list[Command]], group: str, labels: Sequence[str], *tags: str
 ) -> None:
-    """Registers commands as a session in the default environment; these interpreters get the group of requirements."""
+    """Register commands as a session in the default environment; these interpreters get the group of requirements."""
 
     def run(session: nox.Session) -> None:
         for label in labels if group else ():
@@ -297,10 +297,10 @@ def lint_python(session: nox.Session) -> list[Command]:
 
 
 def lint_rust(session: nox.Session) -> list[Command]:
-    """Format, lints, links in the documentation; with tools that may be there, edges, licences, advisories, the API.
+    """Format, lints, links in the documentation; with optional tools: edges, licences, advisories, the API.
 
-    cargo-semver-checks asks whether the crates still serve programs that were written for their last release. It asks
-    all crates, because it does not look through the re-exports of `interlock`.
+    cargo-semver-checks checks whether the crates are still compatible with programs written for the last release. It
+    checks all crates, because it does not follow the re-exports of `interlock`.
     """
     deny = [("cargo", "deny", "--log-level=error", "check")] if shutil.which("cargo-deny") else []
     if not deny:
@@ -315,7 +315,7 @@ def lint_rust(session: nox.Session) -> list[Command]:
     return [
         ("cargo", "fmt", "--all", "--check"),
         ("cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"),
-        # Without the feature that the extension asks for.
+        # Without the feature that the extension enables.
         ("cargo", "clippy", "--quiet", "-p", "interlock-wait", "--all-targets", "--", "-D", "warnings"),
         (*CARGO_DOC, "--workspace", "--document-private-items"),
         *deny,

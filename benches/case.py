@@ -23,10 +23,10 @@ SINGLE = "one by one"
 class Case:
     """A workload measured in nanoseconds per operation.
 
-    The worker calls ``prepare`` once for each namespace; all namespaces run the same body. ``target`` is the
-    ratio baseline / Interlock to reach. The number of operations in a sample is a multiple of ``multiple`` (for
-    instance the number of threads that share them). ``sample_ms`` is the length of a sample, if the usual one is too
-    short for this case.
+    The worker calls ``prepare`` once for each namespace; all namespaces run the same body. ``target`` is the ratio
+    baseline / Interlock to reach. The number of operations in a sample is a multiple of ``multiple`` (for instance the
+    number of threads that share them). ``sample_ms`` is the length of a sample, if the usual length is too short for
+    this case.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Case:
     """For a batch operation, the baseline instead of std: the same work one by one, on Interlock."""
 
     apart: bool = False
-    """Whether each subject has processes of its own, in turn: a fork copies all that its process has loaded."""
+    """Whether each subject runs in its own processes, in turn: a fork copies everything that its process has loaded."""
 
     unit: str = "ns"
     judge: Judge = "ratio"
@@ -66,9 +66,9 @@ class Case:
 class Probe:
     """A workload that yields one number per process: memory, scale, fairness.
 
-    ``run`` takes the namespace and whether the run is a quick one. ``judge`` says what ``target`` is: a
-    ratio std / Interlock, or a bound on Interlock's own number. There are ``rounds`` processes for each
-    namespace, in turn.
+    ``run`` takes the namespace and whether the run is a quick one. ``judge`` says how to read ``target``: as a ratio
+    std / Interlock, or as a bound on Interlock's own number. There are ``rounds`` processes for each namespace, in
+    turn.
     """
 
     name: str

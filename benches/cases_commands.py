@@ -57,7 +57,7 @@ def many(ns: Namespace) -> Body:
 
 
 def delay(ns: Namespace, quick: bool) -> float:
-    """How long after a process was killed ``wait(timeout=10)`` returns, in microseconds: the median."""
+    """The delay between the death of a process and the return of ``wait(timeout=10)``, in microseconds: the median."""
     commands = module(ns)
     delays = []
     for _ in range(5 if quick else 41):

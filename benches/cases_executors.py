@@ -19,14 +19,14 @@ MAPS = tuple(name for name in PEERS if name != "pebble")
 """Pebble's map returns one future for all items."""
 
 FORK, FORKSERVER, SPAWN = ("pebble", "mpire", "multiprocess"), (), ("loky", "joblib", "ray", "dask")
-"""How the peers start their processes: those that execute a program stand beside `spawn`."""
+"""How the peers start their processes: peers that execute a program are listed with `spawn`."""
 
 ARRAY = 12_500_000
 """Numbers of 8 bytes."""
 
 
 def executor(ns: Namespace, workers: int = WORKERS, method: str = "fork") -> Any:
-    """Return a new executor of a namespace, whose processes start in this way, or in the peer's own."""
+    """Return a new executor of a namespace. Its processes start by `method`, or in the peer's own way."""
     if ns.name not in {"std", "interlock"}:
         return ns.futures.ProcessPoolExecutor(workers)
     prefix = "" if ns.name == "std" else f"{ns.name}."
@@ -66,14 +66,14 @@ def mapped(chunksize: int, ns: Namespace) -> Body:
 
 
 def same(data: bytearray) -> bytearray:
-    """The task that returns its argument."""
+    """A task that returns its argument."""
     return data
 
 
 def large(size: int, count: int, ns: Namespace) -> Body:
     """Submit arguments of this size that come back as results: all of them are one operation."""
     made = executor(ns)
-    # Objects of their own: a peer that sends several calls at once would send one object only once.
+    # Separate objects: a peer that sends several calls at once would send the same object only once.
     data = [bytearray(size) for _ in repeat(None, count)]
 
     def body(n: int) -> None:
@@ -86,7 +86,7 @@ def large(size: int, count: int, ns: Namespace) -> Body:
 
 
 def round_trips(made: Any, data: list[Any]) -> Iterator[Any]:
-    """Submit a call for each of these large arguments, and give what they return."""
+    """Submit a call for each of these large arguments, and yield the results."""
     if hasattr(made, "run_large"):
         yield from made.run_large(data)
         return
@@ -99,7 +99,7 @@ def array(ns: Namespace) -> Body:
     made = executor(ns)
     try:
         data = importlib.import_module("numpy").ones(ARRAY)
-    except ImportError:  # there is none for this version
+    except ImportError:  # NumPy is not installed for this version
         data = bytearray(b"\1") * (8 * ARRAY)
     last = len(data) - 1
 

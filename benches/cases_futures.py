@@ -184,7 +184,7 @@ def waiting_tasks(ns: Namespace, quick: bool) -> float:
 def memory_growth(ns: Namespace, quick: bool) -> float:
     """The largest growth of the resident set over 10 million calls (standard library: 1 million), in KiB.
 
-    At most 1,000 of them wait: Interlock's pool has that limit; the standard library's gets 1,000 calls at a time.
+    At most 1,000 calls wait: Interlock's pool has that limit; the standard library's pool gets 1,000 calls at a time.
     """
     own = ns.name == "interlock"
     total = 10_000_000 if own else 1_000_000

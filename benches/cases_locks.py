@@ -1,4 +1,4 @@
-"""Locks, semaphores, events and conditions with nobody waiting."""
+"""Locks, semaphores, events and conditions without waiting threads."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Every method of every class, each in its common situations: what a call costs.
+"""The cost of a call of every method of every class, in its common situations.
 
 A case has a setup, which makes its objects, and a statement, which is timed. Both are code, with the modules under the
-names of ``NAMES``. What a statement changes it changes back, so that it can run again and again.
+names of ``NAMES``. A statement undoes its own changes, so that it can run again and again.
 """
 
 from __future__ import annotations

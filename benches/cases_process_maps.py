@@ -17,7 +17,7 @@ STREAMS = ("multiprocess", "mpire", "ray")
 
 
 def pool(ns: Namespace, method: str = "fork") -> Any:
-    """Return a new pool of a namespace, of processes that start in this way, or in the peer's own."""
+    """Return a new pool of a namespace. Its processes start by `method`, or in the peer's own way."""
     if ns.name not in {"std", "interlock"}:
         return ns.pool.Pool(PROCESSES)
     prefix = "" if ns.name == "std" else f"{ns.name}."

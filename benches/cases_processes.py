@@ -13,7 +13,7 @@ from namespaces import Namespace
 
 
 def process_class(ns: Namespace, method: str) -> Any:
-    """Return the class of processes that start in this way, of a namespace."""
+    """Return a namespace's class of processes that start by `method`."""
     standard = type(multiprocessing.get_context(method)).Process
     if ns.name == "std":
         return standard
@@ -26,7 +26,7 @@ def lives(method: str, ns: Namespace) -> Body:
 
     def body(n: int) -> None:
         for _ in repeat(None, n):
-            process = make(target=abs, args=(1,))  # its import costs a child nothing
+            process = make(target=abs, args=(1,))  # a built-in function, which a child need not import
             process.start()
             process.join()
 

@@ -62,7 +62,7 @@ def priority_of_tuples(ns: Namespace) -> Body:
 
 
 def materialized(ns: Namespace) -> Body:
-    """``q.put(1); q.get()`` on a queue that somebody has looked into."""
+    """``q.put(1); q.get()`` on a materialized queue."""
     q = ns.queue.Queue()
     with q.mutex:
         q.queue.clear()

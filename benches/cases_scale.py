@@ -49,7 +49,7 @@ def churn(q: Any, items: int) -> None:
 
 
 def idle_locks(ns: Namespace, quick: bool) -> float:
-    """Bytes of the resident set for each of 100,000 locks that nobody has taken."""
+    """Bytes of the resident set for each of 100,000 locks that no thread has acquired."""
     del quick
     make = ns.threading.Lock
     first = [make() for _ in range(1_000)]  # so that first-time allocations are not counted

@@ -31,7 +31,7 @@ def on_interlock(tasks: list[Steps]) -> None:
 
 
 def on_a_deque(tasks: list[Steps]) -> None:
-    """The shortest loop that gives generators their turns, and knows nothing else."""
+    """The shortest loop that gives generators their turns, without any other feature."""
     ready = deque(tasks)
     while ready:
         task = ready.popleft()
@@ -62,7 +62,7 @@ def on_the_classic_scheduler(tasks: list[Steps]) -> None:
 
 
 def turns(std: Run, tasks: int, ns: Namespace) -> Body:
-    """``yield`` in each of some tasks, in turn: a turn is one operation."""
+    """``yield`` in each of several tasks, in turn: a turn is one operation."""
     run = std if ns.name == "std" else on_interlock
     return lambda n: run([steps(n // tasks) for _ in range(tasks)]) and None
 
@@ -127,7 +127,7 @@ def queued(ns: Namespace) -> Body:
 
 
 def recipe(iterables: Iterable[Iterable[int]]) -> Iterator[int]:
-    """The recipe `roundrobin` of the documentation of itertools."""
+    """The recipe `roundrobin` from the documentation of itertools."""
     iterators = map(iter, iterables)
     for active in range(len(list(iterables)), 0, -1):
         iterators = cycle(islice(iterators, active))

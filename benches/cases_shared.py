@@ -1,4 +1,4 @@
-"""What processes share: queues, pipes, locks, values, managers."""
+"""Objects that processes share: queues, pipes, locks, values, managers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KILO, MEGA = 1 << 10, 1 << 20
 
 
 def context(ns: Namespace) -> Any:
-    """Return the context of ``fork``, of a namespace."""
+    """Return a namespace's context of ``fork``."""
     if ns.processes is not None:
         return ns.processes
     prefix = "" if ns.name == "std" else f"{ns.name}."
@@ -34,13 +34,13 @@ def calls(function: Any, *arguments: object, share: int = 1) -> Body:
 
 
 def queue_one_way(item: object, writers: int, ns: Namespace) -> Body:
-    """Some processes put, this one gets: a message is one operation."""
+    """Some processes put, this process gets: a message is one operation."""
     queue = context(ns).Queue()
     return beside(calls(queue.get), *repeat(calls(queue.put, item, share=writers), writers))
 
 
 def queue_batches(ns: Namespace) -> Body:
-    """One process puts ints, a hundred at a time, and this one gets them so: an int is one operation."""
+    """One process puts ints, this process gets them, both a hundred at a time: an int is one operation."""
     queue, numbers = context(ns).Queue(), list(range(BATCH))
 
     def get(n: int) -> None:
@@ -79,7 +79,7 @@ def in_turn(put: Any, get: Any, answers: bool = False) -> Body:
 
 
 def pipe_one_way(item: object, ns: Namespace) -> Body:
-    """One process sends, this one receives: a message is one operation."""
+    """One process sends, this process receives: a message is one operation."""
     reader, writer = context(ns).Pipe(duplex=False)
     return beside(calls(reader.recv), calls(writer.send, item))
 

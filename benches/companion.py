@@ -1,4 +1,4 @@
-"""Processes for a body: they are forked once, and do their part of each sample when they are told to.
+"""Processes for a body: they are forked once, and do their part of each sample when the body starts.
 
 They are the standard library's processes in every namespace, so that a case about a queue measures the queue. They
 start before the samples: a fork takes as long as thousands of operations.

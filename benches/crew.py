@@ -1,8 +1,8 @@
-"""Threads for a body: they start one by one, and then begin together.
+"""Threads for a body: they are started one by one, and then begin together.
 
-They are the standard library's threads in every namespace, so that a case about a queue measures the queue. Without the
-gate, the first thread would often finish its share before the last one exists: starting a thread while another one
-computes can take a whole switch interval.
+They are the standard library's threads in every namespace, so that a case about a queue measures the queue. Without
+the gate, the first thread would often finish its share before the last thread exists: starting a thread while another
+one computes can take a whole switch interval.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Compares echo servers: tasks of a scheduler, asyncio's streams and protocols, and these on uvloop if it is there.
+"""Compares echo servers: tasks of a scheduler, asyncio's streams and protocols, and these on uvloop, if installed.
 
     python benches/echo.py --connections 1000 10000
 
-Each server is a process of its own. One other process has all connections and keeps one message of 100 bytes on its way
+Each server is a process of its own. Another process opens all connections and keeps one message of 100 bytes underway
 on each of them. A round lasts some seconds; the servers take turns, and the median of their rounds counts.
 """
 
@@ -124,7 +124,7 @@ def raise_limit() -> None:
 
 
 def load(port: int, count: int, seconds: float) -> tuple[float, float]:
-    """Keep a message on its way on each connection; return messages per second, and the 99th percentile in ms."""
+    """Keep a message underway on each connection; return messages per second, and the 99th percentile in ms."""
     connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
     by_number = {connection.fileno(): connection for connection in connections}
     poller, sent = select.epoll(), {}
@@ -183,7 +183,7 @@ def main() -> None:
             for name in options.only:
                 try:
                     found[name].append(measure(name, count, options.seconds))
-                except EOFError:  # no uvloop here
+                except EOFError:  # uvloop is not installed
                     continue
         for name, rounds in found.items():
             if rounds:

@@ -2,8 +2,8 @@
 
     python benches/fib_server.py
 
-The server is a process of its own, with one scheduler. Some connections ask for numbers as fast as they get them; one
-more asks for an echo every few milliseconds.
+The server is a process of its own, with one scheduler. Some clients ask for the next number as soon as they have got
+one; another client asks for an echo every few milliseconds.
 """
 
 from __future__ import annotations

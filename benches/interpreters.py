@@ -60,9 +60,9 @@ class Interpreter:
 def discover(given: Sequence[str] = (), paths: Sequence[str] = ()) -> tuple[list[Interpreter], list[str]]:
     """The interpreters to measure, and one line for each that was left out, with the reason.
 
-    ``given`` names the candidates; without it they are the project's virtual environments, this
-    interpreter, those on PATH, pyenv's and the system's. Of those that were not given, the first one of
-    each version in which Interlock works is taken. ``paths`` are put on PYTHONPATH.
+    ``given`` names the candidates; without it they are the project's virtual environments, this interpreter, and the
+    interpreters on PATH, of pyenv and of the system. Without ``given``, the first interpreter of each version in which
+    Interlock works is taken. ``paths`` are put on PYTHONPATH.
     """
     found: dict[str, Interpreter] = {}
     left_out: list[str] = []
@@ -102,7 +102,7 @@ def _everywhere() -> Iterable[str]:
 
 
 def pyenv_root() -> Path | None:
-    """Where pyenv keeps its versions, when it is there."""
+    """Return the folder in which pyenv keeps its versions, or None."""
     if "PYENV_ROOT" in os.environ:
         return Path(os.environ["PYENV_ROOT"])
     if shutil.which("pyenv") is None:
@@ -112,7 +112,7 @@ def pyenv_root() -> Path | None:
 
 
 def describe(python: str, paths: Sequence[str] = ()) -> Interpreter | None:
-    """What ``python`` says about itself; None when it is not a CPython that Interlock supports."""
+    """Return the description that ``python`` prints of itself, or None if it is not a supported CPython."""
     try:
         done = subprocess.run(
             [python, "-P", "-c", _PROBE],
@@ -133,7 +133,7 @@ def describe(python: str, paths: Sequence[str] = ()) -> Interpreter | None:
 
 
 def environment(paths: Sequence[str] = ()) -> dict[str, str]:
-    """This process's environment without what would change a Python in it, and with ``paths``."""
+    """Return this process's environment without variables that affect Python, and with ``paths``."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k != "VIRTUAL_ENV"}
     env["PYTHONHASHSEED"] = "0"
     if paths:
@@ -168,7 +168,7 @@ def add_path(parser: argparse.ArgumentParser) -> None:
 
 
 def explain_none(left_out: Sequence[str]) -> str:
-    """What to say when no interpreter can be measured."""
+    """Return the message for the case that no interpreter can be measured."""
     lines = ["interlock cannot be imported in any interpreter that was looked at:"]
     lines += [f"  {line}" for line in left_out] or ["  (none found)"]
     lines.append("build it (`make bench` does), or give --python / --path")

@@ -26,7 +26,7 @@ class Neighbours:
 
     @property
     def share(self) -> float:
-        """The share of all cores that others have used since this object was made: 0 to 1."""
+        """The share of all cores that other processes have used since this object was made: 0 to 1."""
         everything = (time.monotonic() - self._start) * (os.cpu_count() or 1)
         others = (_busy_seconds() - self._busy) - (_own_seconds() - self._own)
         return min(1.0, max(0.0, others / everything)) if everything else 0.0

@@ -1,4 +1,4 @@
-"""Timing: samples of equal length, taken in turn, by bodies that have code of their own.
+"""Timing: samples of equal length, taken in turn, of bodies with separate code objects.
 
 Nothing is subtracted: the time of one operation includes the loop around it, and a sample includes starting the
 threads of its body.
@@ -26,10 +26,10 @@ Clock = Callable[[], int]
 
 
 def with_own_code(body: Any) -> Any:
-    """Return the same body with code of its own: a function, the function of a partial, and the closures within.
+    """Return the same body with its own code objects: a function, the function of a partial, and the closures within.
 
-    The interpreter specializes code for the types that it meets there. Subjects that share a body's code spoil that for
-    each other; a program that uses one of them has what each sees alone.
+    The interpreter specializes code for the types that it meets there. Subjects that share a body's code would spoil
+    the specialization for each other, unlike in a program that uses only one of them.
     """
     if isinstance(body, partial):
         arguments = [_own_closure(argument) for argument in body.args]
@@ -49,9 +49,9 @@ def _own_cell(cell: CellType) -> CellType:
 
 
 def _own_closure(thing: Any) -> Any:
-    """Return a function that was made in another one with its own code, anything else as it is.
+    """Return a function that was made inside another function with its own code; return anything else unchanged.
 
-    Workers find the functions of a module by their names.
+    Functions of a module stay unchanged because workers find them by their names.
     """
     is_body = isinstance(thing, partial) or "<locals>" in getattr(thing, "__qualname__", "")
     return with_own_code(thing) if is_body else thing
@@ -85,10 +85,11 @@ def _shortest(body: Body, n: int, now_ns: Clock) -> int:
 def affordable(body: Body, multiple: int, least: int, now_ns: Clock = perf_counter_ns) -> int:
     """Return the fewest operations of a sample for a peer: ``least``, or fewer if such a sample would take very long.
 
-    Where a call takes milliseconds, nobody needs hundreds of them. What a job costs as such counts as long as it can.
+    Where a call takes milliseconds, hundreds of calls are not needed. But the fewer operations a sample has, the more
+    the fixed cost of a job counts, so it has as many as are affordable.
     """
     n = multiple
-    timed(body, n, now_ns)  # some start their processes now
+    timed(body, n, now_ns)  # some peers start their processes now
     while n < least and timed(body, n, now_ns) < LONG:
         n *= 4
     return min(n, least)

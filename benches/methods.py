@@ -1,4 +1,4 @@
-"""Measures a call of every method of every class beside the standard library, in every interpreter that has Interlock.
+"""Measures a call of every method of every class beside the standard library, in every interpreter with Interlock.
 
     methods.py                                every environment of the project, PATH, pyenv, the system
     methods.py --python .nox/build-3-13/bin/python --only Queue
@@ -96,7 +96,7 @@ def measured(case: Method, both: list[namespaces.Namespace], args: argparse.Name
 
 
 def title(case: Method) -> str:
-    """What the table calls a case."""
+    """Return the name of a case in the table."""
     return f"{case.kind} | {case.call}"
 
 

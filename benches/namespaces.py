@@ -33,7 +33,7 @@ class Namespace:
     """``multiprocessing.pool``."""
 
     processes: Any = None
-    """A peer's context of ``fork``, or what stands for it."""
+    """A peer's context of ``fork``, or a replacement for it."""
 
     version: str = ""
 

@@ -1,8 +1,8 @@
 """The peers' pools of processes, as their documentation recommends them, with the interface of the bodies.
 
-Each class makes a pool of a number of processes, which stays until it is left as a context. A peer that has something
-better than one future for each call has methods for a whole job: ``run_all`` makes ``n`` calls and takes all results,
-``run_large`` makes a call for each large argument and returns the results.
+Each class makes a pool of a number of processes, which stays until its ``with`` block ends. If a peer has something
+better than one future for each call, its class has methods for a whole job: ``run_all`` makes ``n`` calls and takes all
+results, ``run_large`` makes a call for each large argument and returns the results.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from types import SimpleNamespace
 from typing import Any
 
 WITH_POOL = ("joblib", "mpire", "multiprocess", "ray")
-"""Those that have what `multiprocessing.Pool` has, or some of it."""
+"""Pools with the methods of `multiprocessing.Pool`, or some of them."""
 
 
 def load_pool(name: str) -> Any:
-    """Return what makes a pool with the methods of `multiprocessing.Pool`. Raises ImportError."""
+    """Return a function that makes a pool with the methods of `multiprocessing.Pool`. Raises ImportError."""
     if name == "multiprocess":
         return importlib.import_module("multiprocess").get_context("fork").Pool
     if name == "ray":
@@ -30,13 +30,13 @@ def load_pool(name: str) -> Any:
 
 
 def end() -> None:
-    """End the cluster that has processes outside of this one's group."""
+    """Shut down the cluster whose processes are outside of this process's group."""
     if "ray" in sys.modules:
         sys.modules["ray"].shutdown()
 
 
 class _Left:
-    """A pool that is left as a context, and closed then."""
+    """A pool that is closed at the end of its ``with`` block."""
 
     def __enter__(self) -> Any:
         return self
@@ -46,10 +46,10 @@ class _Left:
         self.join()
 
     def close(self) -> None:
-        """End it."""
+        """Close the pool."""
 
     def join(self) -> None:
-        """Wait for its end."""
+        """Wait until the pool has ended."""
 
 
 def absolute(number: int) -> int:
@@ -58,7 +58,7 @@ def absolute(number: int) -> int:
 
 
 def same(data: Any) -> Any:
-    """The task that returns its argument."""
+    """A task that returns its argument."""
     return data
 
 
@@ -118,7 +118,7 @@ def _joblib() -> Any:
 
 
 class _Given:
-    """A result that is there."""
+    """A finished result."""
 
     def __init__(self, result: Any) -> None:
         self._result = result
@@ -280,4 +280,4 @@ LOADERS: dict[str, Callable[[], Any]] = {
     "ray": _ray,
     "dask": _dask,
 }
-"""Each returns what makes an executor of a number of processes, or raises ImportError if its package is missing."""
+"""Each returns a factory of executors by number of processes, or raises ImportError if its package is missing."""

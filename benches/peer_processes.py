@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 ROOM = 64 << 20
-"""Bytes: the peers whose queues have a bound get much room, as the other queues have none."""
+"""Bytes: peers whose queues have a bound get much room, because the other queues have no bound."""
 
 
 def _multiprocess() -> Any:
@@ -42,4 +42,4 @@ LOADERS: dict[str, Callable[[], Any]] = {
     "py-sharedmemory": _py_sharedmemory,
     "zeroq": _zeroq,
 }
-"""Each returns what stands for the context of ``fork``. It raises ImportError if the package is not installed."""
+"""Each returns a replacement for the context of ``fork``, or raises ImportError if its package is not installed."""

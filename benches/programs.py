@@ -2,7 +2,7 @@
 
     programs.py                         all programs, in .venv-programs, which is made if necessary
     programs.py --program 'dask_*' --rounds 9
-    programs.py --python PATH           in that interpreter, as it is
+    programs.py --python PATH           in that interpreter, without installing anything
     programs.py --write docs/benchmarks.md
 
 It skips programs whose packages are not installed, and says so. The exit status is 1 if a program failed, hung, or had
@@ -51,7 +51,7 @@ class Program:
     small package, ``{out}`` a new file in ``{folder}``."""
 
     module: str = ""
-    """A module to run instead of the script. Its time is that of the process, its result the files that it makes."""
+    """A module to run instead of the script. The time is that of the process, the result the files that it makes."""
 
     makes: str = "out"
     """A pattern for these files."""
@@ -221,7 +221,7 @@ def plant(tree: Path) -> None:
 
 
 def copy_library(python: str, folder: Path) -> None:
-    """Copy the standard library's sources, but for tests, some of which can't be compiled on purpose."""
+    """Copy the standard library's sources, except for tests, some of which are invalid on purpose."""
     library = run([python, "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"], 60).stdout.strip()
     unwanted = (
         "__pycache__",
@@ -237,7 +237,7 @@ def copy_library(python: str, folder: Path) -> None:
 
 
 def measure(program: Program, python: str, folder: Path, args: argparse.Namespace) -> Measured:
-    """Run both ways in turn, alternating which is first, after one round that is not counted."""
+    """Run the program both ways in turn, alternating which comes first, after one round that is not counted."""
     measured = Measured(program)
     for number in range(-1, args.rounds):
         print(f"{program.name}, {number + 1} of {args.rounds}", file=sys.stderr, flush=True)
@@ -292,7 +292,7 @@ def digest(folder: Path, pattern: str) -> str:
     for path in paths:
         content = path.read_bytes()
         if path.suffix == ".pyc":
-            # Without the marks of objects that had several references: other modules may refer to a name, too.
+            # Without the marks of objects with several references: these depend on which other modules refer to a name.
             content = content[:16] + marshal.dumps(marshal.loads(content[16:]), 2)
         whole.update(f"{path.relative_to(folder)}\n".encode() + hashlib.sha256(content).digest())
     return f"{len(paths)} files, {whole.hexdigest()}"

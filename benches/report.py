@@ -82,7 +82,7 @@ def _side_by_side(columns: Sequence[Sequence[Result]]) -> list[list[str]]:
 
 
 def markdown(interpreter: Interpreter, results: Sequence[Result]) -> str:
-    """The section of an interpreter's own page: the table, every peer, and the defeats."""
+    """The section of an interpreter's own page: the table, every peer, and the cases in which Interlock loses."""
     parts = [
         f"CPython {interpreter.label}, Interlock {interpreter.interlock}{_gil_note(interpreter, results)}. "
         "How it was measured: [benchmarks.md](../benchmarks.md).",
@@ -143,7 +143,7 @@ def by_peer(results: Sequence[Result]) -> list[str]:
 
 
 def absent(results: Sequence[Result]) -> str:
-    """Return which peers were not measured, because they are not installed for this interpreter; or nothing."""
+    """Return a sentence about peers that are not installed for this interpreter, or an empty string."""
     names = sorted({name for result in results for name in result.absent})
     return f"Not measured, as there is no installation for this version: {', '.join(names)}." if names else ""
 

@@ -1,4 +1,4 @@
-"""Compares Interlock with the standard library and its peers, in every interpreter that has it.
+"""Compares Interlock with the standard library and its peers, in every interpreter with Interlock.
 
     run.py                                   every environment of the project, PATH, pyenv, the system
     run.py --python .nox/build-3-13/bin/python --case 'lock-*' --rounds 25
@@ -37,7 +37,7 @@ PAGES = "workloads"
 """The folder beside the page, with a page for each interpreter."""
 
 APART = 3
-"""How many processes each subject of a case has, if it has its own."""
+"""How many processes run each subject of a case, if the subjects run in separate processes."""
 
 
 def main() -> int:
@@ -145,9 +145,10 @@ def run_worker(result: Result, subject: str, interpreter: Interpreter, args: arg
 
 
 def run_group(command: list[str], env: dict[str, str], limit: float) -> tuple[int | None, str, str]:
-    """Run a command with a time limit, and then end all its processes: those of pools that nobody has closed, too.
+    """Run a command with a time limit, and then end all its processes, including those of pools that were not closed.
 
-    Returns its exit status (None: it did not end), and its output. That goes to files: such processes may hold a pipe.
+    Returns its exit status (None: it did not end), and its output. The output goes to files, because such processes may
+    hold a pipe open.
     """
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(
@@ -167,7 +168,7 @@ def run_group(command: list[str], env: dict[str, str], limit: float) -> tuple[in
 
 
 def told(output: str) -> dict[str, Any]:
-    """Return what the worker has measured. Peers' processes may have said something, too."""
+    """Return the worker's measurements. The output may also contain lines of peers' processes."""
     mine = [line for line in output.splitlines() if line.startswith('{"samples"')]
     measured: dict[str, Any] = json.loads(mine[-1])
     return measured

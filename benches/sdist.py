@@ -1,4 +1,4 @@
-"""Makes the sdist of a small package, which has its own builder in it: a build needs nothing from elsewhere."""
+"""Makes the sdist of a small package that contains its own build backend, so a build downloads nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Puts two PyPI servers under load, on plain Python and with ``interlock run``.
 
-    soak.py                             60 seconds each, with the first interpreter that has all it needs
+    soak.py                             60 seconds each, with the first interpreter that has all packages
     soak.py --seconds 10 --server cheroot --python .nox/build-3-13/bin/python
     soak.py --write docs/benchmarks.md
 

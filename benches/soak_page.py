@@ -42,5 +42,5 @@ def announce(port: int) -> None:
 
 
 def leave(_signum: int, _frame: FrameType | None) -> NoReturn:
-    """End the main thread normally, so that the server's own shutdown runs."""
+    """End the main thread normally, so that the server's own shutdown code runs."""
     raise SystemExit(0)

@@ -22,7 +22,7 @@ class Server:
     """A server on plain ``python`` or on ``python -m interlock run``."""
 
     def __init__(self, python: str, name: str, form: str, paths: Sequence[str] = ()) -> None:
-        """Start it and wait until it listens (RuntimeError if it does not within 30 seconds)."""
+        """Start the server and wait until it listens. Raises RuntimeError if it does not within 30 seconds."""
         self.name, self.form = name, form
         script = Path(__file__).with_name(f"soak_app_{name}.py")
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by stop)
@@ -66,7 +66,7 @@ class Server:
         return int(line.split()[1]) / 1024
 
     def stop(self) -> str:
-        """End it with SIGTERM, and kill it after 30 seconds. Returns a complaint, or an empty string."""
+        """End the server with SIGTERM, and kill it after 30 seconds. Returns a complaint, or an empty string."""
         self._process.terminate()
         try:
             status = self._process.wait(WAIT_SECONDS)

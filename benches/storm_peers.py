@@ -1,11 +1,11 @@
-"""Kills random workers of pools of processes, of Interlock and of its peers, and counts what becomes of the tasks.
+"""Kills random workers of process pools, of Interlock and of its peers, and counts how the tasks end.
 
     storm_peers.py                            all libraries that are installed, one after the other
     storm_peers.py --library loky --seed 7
     storm_peers.py --write docs/benchmarks.md
 
-Each library runs in a process of its own: 5,000 tasks of at most 4 ms on 4 workers, and a worker gets SIGKILL every
-20 ms until all tasks have ended. A run is cut off after a minute: what has no outcome then, hangs.
+Each library runs in a process of its own: 5,000 tasks of at most 4 ms on 4 workers, and a worker gets SIGKILL every 20
+ms until all tasks have ended. A run is cut off after a minute: tasks without an outcome by then count as hanging.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sections import table, write_section
 TASKS, WORKERS, EVERY, LIMIT = 5_000, 4, 0.02, 60.0
 HEAD = ["pool", "results", "failed", "never ended", "seconds", "kills"]
 Waited = Iterator[bool | None]
-"""For each task whether it has succeeded; None for one that never ends."""
+"""For each task, whether it has succeeded; None if it never ends."""
 
 
 def work(number: int, seconds: float) -> int:
@@ -47,7 +47,7 @@ def main() -> int:
     args = parse()
     if args.one:
         print(json.dumps(storm(args.one, args.seed)), flush=True)
-        os.killpg(0, signal.SIGKILL)  # what hangs does not end by itself, nor do its workers
+        os.killpg(0, signal.SIGKILL)  # a hanging library does not end by itself, nor do its workers
     neighbours = machine.Neighbours()
     rows = [row(name, args.seed) for name in LIBRARIES if args.library in (None, name)]
     text = page(rows, args.seed, neighbours)
@@ -70,7 +70,7 @@ def parse() -> argparse.Namespace:
 
 
 def row(name: str, seed: int) -> list[str]:
-    """Let a library's storm pass in a process of its own."""
+    """Run a library's storm in a process of its own."""
     command = [sys.executable, __file__, "--one", name, "--seed", str(seed)]
     process = subprocess.Popen(
         command,
@@ -130,7 +130,7 @@ def storm(name: str, seed: int) -> dict[str, Any]:
 
 
 class Killer(threading.Thread):
-    """Kills a random child of this process every now and then, but for the servers of start methods."""
+    """Kills a random child of this process now and then, except for resource trackers."""
 
     def __init__(self, dice: random.Random) -> None:
         super().__init__(daemon=True)
@@ -139,7 +139,7 @@ class Killer(threading.Thread):
         self.kills = 0
 
     def run(self) -> None:
-        """Kill until it is over."""
+        """Kill children until the storm is over."""
         while not self.is_over.wait(EVERY):
             workers = [pid for pid in children() if not is_server(pid)]
             if workers:
@@ -160,7 +160,7 @@ def children() -> list[int]:
 
 
 def is_server(pid: int) -> bool:
-    """Whether a process tracks resources, or has ended."""
+    """Whether a process is a resource tracker, or has ended."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -174,7 +174,7 @@ def by_futures(executor: Any, submit: Callable[..., Any], tasks: list[tuple[int,
     for task in tasks:
         try:
             futures.append(submit(work, *task))
-        except Exception:  # it is broken already
+        except Exception:  # the executor is already broken
             break
 
     def outcomes(end: float) -> Waited:

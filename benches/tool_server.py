@@ -1,6 +1,6 @@
 """A server on this machine that answers each line at once, or after the number of milliseconds in the line.
 
-It prints its port when it is ready, and ends when its standard input ends.
+It prints its port when it is ready, and exits when its standard input ends.
 """
 
 from __future__ import annotations

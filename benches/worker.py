@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __name__ == "__main__":
-    # Not in a child that is spawned, which imports this file, too, and needs none of it.
+    # Not in a spawned child, which imports this file, too, but does not need these modules.
     import argparse
     import faulthandler
     import gc
@@ -53,7 +53,7 @@ class Failures:
 
 
 def main() -> None:
-    """Measure and print. If the case hangs, the process prints all stacks on stderr and ends after the limit."""
+    """Measure and print. If the case hangs, the process prints all stacks on stderr and exits after the limit."""
     args = parse()
     faulthandler.dump_traceback_later(args.limit, exit=True)
     case = BY_NAME[args.case]
@@ -61,7 +61,7 @@ def main() -> None:
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     print("\n" + json.dumps(result | {"gil": gil, "loop_ns": measure.loop_ns()}), flush=True)
     peer_executors.end()
-    os._exit(0)  # some peers' pools do not end by themselves; run.py ends what is left
+    os._exit(0)  # some peers' pools do not end by themselves; run.py ends the remaining processes
 
 
 def parse() -> argparse.Namespace:
@@ -107,7 +107,7 @@ def measure_case(case: Case, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_probe(probe: Probe, args: argparse.Namespace) -> dict[str, Any]:
-    """Get the one number of a probe on one namespace."""
+    """Return the number of a probe on one namespace."""
     subject = "std" if args.subject == "all" else args.subject
     ns = namespaces.load(subject)
     value = probe.run(ns, args.quick)

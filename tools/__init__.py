@@ -1,1 +1,1 @@
-"""The house's own small tools; what the tasks run is in noxfile.py."""
+"""Small tools of this project; noxfile.py says which task runs them."""

@@ -1,10 +1,11 @@
-"""Runs the test suites of packages that lean on threads: plainly, then with Interlock installed, and compares.
+"""Runs the test suites of packages that rely on threads, without Interlock and with it, and compares the results.
 
-The packages, their versions and what their tests need are in `field.toml`. Each gets a folder below ``target/field``
-with its source archive and an environment of its own. There, a ``sitecustomize`` installs Interlock at the start of
-every interpreter that inherits the environment, so before pytest is imported, and in the processes that tests start.
+The packages, their versions and the requirements of their tests are in `field.toml`. Each gets a folder below
+``target/field`` with its source archive and an environment of its own. There, a ``sitecustomize`` installs Interlock at
+the start of every interpreter that inherits the environment: before pytest is imported, and in the processes that tests
+start.
 
-What passes plainly and not with Interlock is run once more in both ways before it counts as lost.
+A test that passes without Interlock and fails with it is run once more in both ways before it counts as lost.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ if os.environ.get("INTERLOCK_FIELD") == "install":
 
 
 class CannotBeHad(Exception):
-    """Why a package's tests can't be run here."""
+    """A package's tests can't be run here; the message says why."""
 
 
 @dataclass
 class Compared:
-    """What became of one package."""
+    """The result for one package."""
 
     name: str
     version: str
@@ -77,7 +78,7 @@ class Package:
         self._source = self._folder / "source"
 
     def prepare(self) -> None:
-        """Download, unpack, install; what was done before for the same text is not done again."""
+        """Download, unpack and install the package, unless that was already done for the same entry in `field.toml`."""
         stamp, key = self._folder / "done", repr((self._facts, RUNNER))
         if not (stamp.exists() and stamp.read_text() == key):
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -87,7 +88,7 @@ class Package:
         site = self._folder / "site"
         site.mkdir(exist_ok=True)
         (site / "sitecustomize.py").write_text(_SITECUSTOMIZE)
-        # Where a package configures nothing for pytest, this checkout's configuration would be found.
+        # If the package has no configuration for pytest, pytest would find that of this checkout.
         (self._folder / "pytest.ini").write_text("[pytest]\n")
 
     def _make(self) -> None:
@@ -108,11 +109,11 @@ class Package:
         _call([*install, *RUNNER, *self._facts.get("needs", []), str(self._source)])
 
     def outcomes(self, way: str, tests: list[str] | None = None) -> dict[str, str]:
-        """How each test ended, by its name, with Interlock installed ("install") or not ("plain")."""
+        """Return the outcome of each test by name, with Interlock installed ("install") or not ("plain")."""
         report = self._folder / f"{way}.xml"
         report.unlink(missing_ok=True)
         options = ["-q", "-o", "addopts=", "-p", "no:cacheprovider", f"--timeout={TEST_LIMIT}"]
-        # Names in the report count from the root, as the second run needs them.
+        # Names in the report are relative to the root, as the second run needs them.
         options += ["--continue-on-collection-errors", f"--rootdir={self._source}"]
         options += ["--timeout-method=signal", f"--junitxml={report}", "-o", "junit_family=xunit1"]
         command = [self._python, "-m", "pytest", *options, *self._facts.get("options", [])]
@@ -135,7 +136,7 @@ class Package:
 
 
 def _read(report: Path) -> list[tuple[str, str]]:
-    """(name, outcome) of each test; the name is that by which pytest runs it again, if the report says its file."""
+    """Return (name, outcome) of each test. If the report gives its file, pytest can run the test again by this name."""
     found = []
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         name, file = case.get("name") or "", case.get("file")
@@ -149,7 +150,7 @@ def _read(report: Path) -> list[tuple[str, str]]:
 
 
 def compare(package: Package) -> Compared:
-    """Run the suite in both ways, and once more what is lost."""
+    """Run the suite in both ways, and run lost tests once more."""
     compared = Compared(package.name, package.version)
     try:
         package.prepare()
@@ -173,7 +174,7 @@ def compare(package: Package) -> Compared:
     if lost:
         again = {way: package.outcomes(way, lost) for way in ("plain", "install")}
         for name in lost:
-            # A test that the second run didn't find has not been cleared by it.
+            # If the second run did not find a test, it does not clear the test.
             cleared = again["install"].get(name) == "passed" or again["plain"].get(name, "passed") != "passed"
             (compared.unsteady if cleared else compared.lost).append(name)
     return compared
@@ -192,7 +193,7 @@ def _call(command: list[str]) -> None:
 
 
 def _limited(command: list[str], limit: float, **how: Any) -> None:
-    """Run a command in a session of its own, which ends with it or with the time."""
+    """Run a command in a session of its own. End the session after the command or the time limit."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **how)
     try:
         with suppress(subprocess.TimeoutExpired):
@@ -204,7 +205,7 @@ def _limited(command: list[str], limit: float, **how: Any) -> None:
 
 
 def main() -> int:
-    """Prints a table and what is lost; the exit status is 0 when nothing is."""
+    """Prints a table and the lost tests; the exit status is 0 if there are none."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", default=sys.executable, help="the interpreter; Interlock is built for it")
     parser.add_argument("packages", nargs="*", help="names in tools/field.toml; all of them if left out")
@@ -219,7 +220,7 @@ def main() -> int:
     ).stdout.strip()
     if not tag:
         parser.error(f"Interlock is not built for {options.python}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what runs ends with this
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the running session ends, too
     results = []
     for name in options.packages or table:
         print(f"== {name}", flush=True)

@@ -1,4 +1,4 @@
-"""Finds the CPythons of this machine: where nox looks, below pyenv's root, and what `.ci/interpreters` fetched."""
+"""Finds the CPythons of this machine: where nox looks, below pyenv's root, and those fetched by `.ci/interpreters`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def places() -> str:
-    """The folders of PATH and those that are on no PATH; pyenv's versions themselves stand for their shims."""
+    """Return the folders of PATH and other known folders; pyenv's shims are replaced by its versions."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     fetched = Path(
         os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "interlock", "interpreters", "bin"
@@ -30,9 +30,9 @@ def is_supported(one: PythonInfo) -> bool:
 
 
 def find(default: str, every_build: bool = False, only: Collection[str] = ()) -> dict[str, str]:
-    """The interpreters by label, such as `3.13t`, the default first; `only` keeps labels or commands.
+    """Return the interpreters by label, such as `3.13t`, the default first; `only` selects by label or command.
 
-    Raises `SystemExit` with a sentence when there is none.
+    Raises `SystemExit` with a message if no interpreter is found.
     """
     logging.getLogger("python_discovery").setLevel(logging.ERROR)  # it warns of each Python 2
     cache, env = DiskCache(ROOT / ".nox" / "interpreters"), {**os.environ, "PATH": places()}
@@ -48,9 +48,9 @@ def find(default: str, every_build: bool = False, only: Collection[str] = ()) ->
 
 
 def choose(found: Sequence[PythonInfo], every_build: bool = False) -> dict[str, str]:
-    """Labels the interpreters. The first stands for its version; of each other version the newest patch is taken.
+    """Label the interpreters. The first one represents its version; of each other version, the newest patch is taken.
 
-    With `every_build` the others follow under longer names. Debug builds are taken only then.
+    With `every_build` the other builds follow under longer names. Debug builds are taken only then.
     """
     others = sorted(found[1:], key=lambda one: [-number for number in one.version_info[:3]])
     chosen: dict[str, str] = {}

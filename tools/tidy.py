@@ -1,8 +1,8 @@
-"""The rules of the house that no tool knows: `python -m tools.tidy`.
+"""The project's rules that no other tool checks: `python -m tools.tidy`.
 
-Each rule is one function, which reads the checkout and says `path:line: rule what to do`. What clippy, cargo-deny and
-import-linter can say is theirs (ARCHITECTURE.md, "Invariants"). Rust is read as rustfmt leaves it: an item ends where
-its indentation comes back. What a function cannot see, its docstring tells.
+Each rule is one function, which reads the checkout and reports `path:line: rule what to do`. Rules that clippy,
+cargo-deny and import-linter can check are left to them (ARCHITECTURE.md, "Invariants"). Rust is read in rustfmt's
+format: an item ends at the next line with its indentation. A function's docstring says what the function cannot see.
 """
 
 from __future__ import annotations
@@ -83,14 +83,14 @@ class Tree:
     """A checkout. Paths are relative to its root, with slashes."""
 
     def __init__(self, root: Path) -> None:
-        """Reads the names of the files; hidden folders but `.ci` and what is built are left out."""
+        """Read the names of the files, except for build products and for hidden folders other than `.ci`."""
         skipped = re.compile(r"(?:target|dist|build|(?:.*/)?__pycache__|\.(?!ci/)[^/]*)/")
         paths = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
         self.root, self.files = root, sorted(path for path in paths if not skipped.match(path))
         self.crates = sorted({path.split("/")[1] for path in self.files if re.match(r"crates/\w+/", path)})
 
     def text(self, path: str) -> str:
-        """The content of a file; empty when there is none."""
+        """Return the content of a file, or an empty string if it does not exist."""
         return (self.root / path).read_text("utf-8", "replace") if path in self.files else ""
 
     def find(self, *suffixes: str, under: str = "") -> list[str]:
@@ -122,7 +122,7 @@ class Tree:
 
     @cached_property
     def python(self) -> list[tuple[str, str, ast.Module]]:
-        """All Python files that parse (ruff tells of the others), with their syntax trees."""
+        """All Python files that parse (ruff reports the others), with their syntax trees."""
         files = ((path, self.text(path)) for path in self.find(".py"))
         return [(path, text, syntax) for path, text in files if (syntax := parsed(text))]
 
@@ -134,12 +134,12 @@ class Tree:
 
 
 def blanked(text: str) -> str:
-    """As many spaces, the lines kept."""
+    """Replace everything except line breaks by spaces."""
     return re.sub(r"[^\n]", " ", text)
 
 
 def parsed(text: str) -> ast.Module | None:
-    """Its syntax tree, if it is Python of this version."""
+    """Return the syntax tree of a text, or None if it is not Python of this version."""
     try:
         return ast.parse(text)
     except SyntaxError:
@@ -161,7 +161,7 @@ def rule(name: str) -> Callable[[Callable[[Tree], Iterator[Finding]]], Callable[
 
 @rule("I3")
 def platform_conditions(tree: Tree) -> Iterator[Finding]:
-    """Only `crates/os` asks for the platform; clippy.toml and deny.toml keep what it has out of the others."""
+    """Only `crates/os` has conditions on the platform; clippy.toml and deny.toml keep its means out of other crates."""
     for file in tree.engine(*(crate for crate in tree.crates if crate != "os")):
         asks = r"\bcfg(?:_attr|!)?\s*\([^\]\n]*\b(?:target_(?!has)\w+|unix|windows|linux)\b"
         yield from file.find(asks, "give crates/os a function that hides the platform")
@@ -171,7 +171,7 @@ def platform_conditions(tree: Tree) -> Iterator[Finding]:
 def exceptions_are_listed(tree: Tree) -> Iterator[Finding]:
     """The map lists the files with unsafe code, and clippy.toml those with an exception from its lists.
 
-    That a file with unsafe code says so itself closes a gap: what a module allows, the compiler allows its children.
+    Each file with unsafe code has to say so itself, because the compiler extends what a module allows to its children.
     """
     source = [file for file in tree.rust if "/src/" in file.path]
     unsafe = {file.path for file in source if re.search(r"\bunsafe\b", file.bare)}
@@ -198,9 +198,9 @@ def exceptions_are_listed(tree: Tree) -> Iterator[Finding]:
 
 @rule("I6-crates")
 def dependencies_are_listed(tree: Tree) -> Iterator[Finding]:
-    """Each dependency has its line in deny.toml, which names the crate among those that may have it: I4, I6, I10.
+    """Each dependency has a line in deny.toml that lists the crates which may have it: I4, I6, I10.
 
-    So edges are checked where cargo-deny is not, too. What only tests use is free, but for Python.
+    So the edges are checked even without cargo-deny. Dependencies of tests are free, except for Python.
     """
     bans = tomllib.loads(tree.text("deny.toml")).get("bans", {}).get("deny", [])
     allowed = {ban["crate"]: ban.get("wrappers", []) for ban in bans}
@@ -225,7 +225,7 @@ def dependencies_are_listed(tree: Tree) -> Iterator[Finding]:
 
 @rule("I6-modules")
 def modules_form_no_circle(tree: Tree) -> Iterator[Finding]:
-    """A path from `crate`, `super` or a child module is an import; a name from the root is one of the root."""
+    """Modules form no circle. A path from `crate`, `super` or a child module is an import."""
     for crate in tree.crates:
         files = {module(file.path): file for file in tree.engine(crate)}
         graph = {own: set(imported(file.code, own, set(files))) - {own} for own, file in files.items()}
@@ -265,7 +265,7 @@ def functions(file: Rust) -> Iterator[tuple[re.Match[str], int]]:
 
 @rule("I7")
 def time_is_a_deadline(tree: Tree) -> Iterator[Finding]:
-    """Below the border nothing takes a timeout as a duration or in seconds, but `x_timeout` and `x_deadline`."""
+    """Below the Python border, only `x_timeout` and `x_deadline` take a timeout as a duration or in seconds."""
     time, kind = (
         r"timeout|timed|wait|until|deadline|secs?\b|seconds|_for\b",
         r"\b(?:Duration|Instant|f64|f32)\b",
@@ -287,9 +287,9 @@ def time_is_a_deadline(tree: Tree) -> Iterator[Finding]:
 
 @rule("I9")
 def queues_never_look(tree: Tree) -> Iterator[Finding]:
-    """No payload of crates/queue is cloned, compared or hashed, but in the priority queue.
+    """No payload of crates/queue is cloned, compared or hashed, except in the priority queue.
 
-    A program cannot see which code drops or calls a Python object under an internal lock: that is for review.
+    This function cannot see which code drops or calls a Python object under an internal lock: that is for review.
     """
     for file in tree.engine("queue"):
         if "priority" not in file.path:
@@ -302,9 +302,9 @@ LAYOUT = r"#\[repr\((?:C|transparent)\b[^\n]*\n(?:#[^\n]*\n)*[^\n(;{]*(?:\([^)]*
 
 @rule("I11")
 def shared_bytes_hold_no_pointer(tree: Tree) -> Iterator[Finding]:
-    """Fixed layouts in crates/shm hold no pointer and no machine word, have a version, and FORMAT.md tells them.
+    """Fixed layouts in crates/shm hold no pointer and no machine word, have a version, and are listed in FORMAT.md.
 
-    Whether FORMAT.md tells the truth, or an integer is used as an address, is for review.
+    Whether FORMAT.md is true, or an integer is used as an address, is for review.
     """
     files = tree.engine("shm")
     if files and not (
@@ -323,7 +323,7 @@ def shared_bytes_hold_no_pointer(tree: Tree) -> Iterator[Finding]:
 
 @rule("S-ordering")
 def orderings_are_argued(tree: Tree) -> Iterator[Finding]:
-    """The access that an ordering pairs with stands on its line or up to six above, or why it may be relaxed."""
+    """Each ordering names the access with which it pairs, or why it may be relaxed, at most six lines above it."""
     reason = re.compile(
         r"pairs? with|state table|table (?:above|of|on)|PROTOCOL|relaxed:|relaxed is enough", re.I
     )
@@ -363,7 +363,7 @@ def functions_are_plain(tree: Tree) -> Iterator[Finding]:
 
 @rule("S-facade")
 def facade_does_not_wait(tree: Tree) -> Iterator[Finding]:
-    """In python/interlock no standard lock is made and no `while` loop waits; demos are users, servers are loops."""
+    """In python/interlock no standard lock is made and no `while` loop waits, except in demos and servers."""
     waits = {"wait", "acquire", "sleep", "wait_for", "join", "select", "poll"}
     for path, _, syntax in tree.python:
         if path.startswith("python/interlock/") and not re.search("/demos/|/_(fork_server|guard).py", path):
@@ -385,7 +385,7 @@ def facade_does_not_wait(tree: Tree) -> Iterator[Finding]:
 
 @rule("S-sleep")
 def tests_do_not_sleep(tree: Tree) -> Iterator[Finding]:
-    """Each sleep in a test bears its reason on its line, `# sleep: …`; what a task yields is no sleep of the test."""
+    """Each sleep in a test has its reason on its line, `# sleep: …`; a sleep that a task yields does not count."""
     advice = "wait for a state instead, or say `sleep: reason` in a comment"
     for path, text, syntax in tree.python:
         of_tasks = re.search(r"^from interlock\.scheduler import .*\bsleep\b", text, re.MULTILINE)
@@ -402,7 +402,7 @@ def tests_do_not_sleep(tree: Tree) -> Iterator[Finding]:
 
 @rule("S-files")
 def files_are_short(tree: Tree) -> Iterator[Finding]:
-    """At most 500 lines, what is generated, changelog and map left out; no line names a folder of one machine."""
+    """Files have at most 500 lines (not generated parts, changelog, map); no line names a folder of one machine."""
     for path in tree.find(".rs", ".py", ".pyi", ".md", ".toml", ".txt", "Makefile", ".ci/run"):
         text = re.sub(r"<!-- generated -->.*?<!-- /generated -->", "", tree.text(path), flags=re.DOTALL)
         if text.count("\n") > MAX_FILE_LINES and not path.endswith((".toml", ".txt", "CHANGELOG.md", MAP)):
@@ -414,7 +414,7 @@ def files_are_short(tree: Tree) -> Iterator[Finding]:
 
 @rule("S-claims")
 def claims_are_tested(tree: Tree) -> Iterator[Finding]:
-    """A line of a protocol's page with `C<n>` first names its test, a function of the crate; numbers are unique."""
+    """A line of a protocol page that begins with `C<n>` names its test, a function of the crate; numbers are unique."""
     seen: set[str] = set()
     for path in [*tree.find("PROTOCOL.md", under="crates/"), *tree.find("FORMAT.md", under="crates/")]:
         folder, text = path[: path.rindex("/") + 1], tree.text(path)
@@ -434,7 +434,7 @@ def claims_are_tested(tree: Tree) -> Iterator[Finding]:
 
 @rule("S-map")
 def the_map_is_true(tree: Tree) -> Iterator[Finding]:
-    """The map is short and names each folder, crate and source file; its paths exist; invariants name who checks."""
+    """The map is short and names each folder, crate and source file; its paths exist; invariants name their checks."""
     text = tree.text(MAP)
     lines = text.splitlines()
     if not text or len(lines) > MAX_MAP_LINES:
@@ -462,14 +462,14 @@ def the_map_is_true(tree: Tree) -> Iterator[Finding]:
 
 
 def exists(tree: Tree, word: str) -> bool:
-    """Whether a file or folder fits, which a pattern may name; a bare name may lie anywhere."""
+    """Whether a file or folder matches the word, which may be a pattern; a bare name may be in any folder."""
     if "*" in word:
         return any(PurePosixPath(path).match(word) for path in tree.files)
     return word in tree.names or ("/" not in word and any(path.endswith(f"/{word}") for path in tree.files))
 
 
 def has_a_check(tree: Tree, name: str, cell: str) -> bool:
-    """Whether each tool in the last cell of an invariant's row knows it, and there is one, a rule here or a test."""
+    """Whether each tool in the last cell of an invariant's row names it, and there is a tool, a rule here or a test."""
     tools = [file for tool, file in TOOLS.items() if tool in cell]
     rules = re.findall(r"`tidy (\w+)`", cell)
     tests = [word for word in re.findall(r"`([^`]+)`", cell) if "/" in word and exists(tree, word)]
@@ -481,7 +481,7 @@ def has_a_check(tree: Tree, name: str, cell: str) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints what breaks a rule; the exit status is 0 when nothing does."""
+    """Print the findings; the exit status is 0 if there are none."""
     parser = argparse.ArgumentParser(prog="python -m tools.tidy", description=__doc__)
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout; by default this one")
     parser.add_argument("rules", nargs="*", help=f"by default all: {' '.join(RULES)}")

@@ -1,6 +1,6 @@
-"""A loader of data as PyTorch has it: workers with an index queue each, batches of 1 MB through one queue, in order.
+"""A data loader like PyTorch's: workers with an index queue each, batches of 1 MB through one queue, in order.
 
-The batches are arrays of numpy where that is installed, bytearrays otherwise.
+The batches are NumPy arrays if NumPy is installed, otherwise bytearrays.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def fetch(data: Batches, indices: Queue, batches: Queue) -> None:
 
 
 class Loader:
-    """Hands indices to the workers in turn, some ahead, and gives back the batches in order."""
+    """Hands indices to the workers in turn, some of them ahead, and returns the batches in order."""
 
     def __init__(self, data: Batches) -> None:
         self.data = data

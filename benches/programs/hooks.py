@@ -1,7 +1,7 @@
-"""A runner of hooks, as pre-commit is one: each hook is a command that gets the files in portions, several at a time.
+"""A runner of hooks like pre-commit: each hook is a command that gets the files in portions, several at a time.
 
-Hooks have outputs, return codes and standard input; one changes files, of which the runner makes a diff; one fails; one
-takes too long; one is not there.
+Hooks have outputs, return codes and standard input. One hook changes files, and the runner makes a diff of them; one
+fails; one takes too long; one does not exist.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def portions(files: list[str]) -> list[list[str]]:
 
 
 def one(command: list[str], files: list[str], folder: str) -> tuple[int, bytes]:
-    """Run a hook for some files: its return code, and what it says on both outputs."""
+    """Run a hook for some files. Return its return code and its output from both streams."""
     limit = 0.1 if command[0] == "sleep" else 60
     arguments = command if command[0] == "sleep" else [*command, *files]
     try:

@@ -14,7 +14,7 @@ RECORDS = 50_000
 
 
 class Journal(logging.Handler):
-    """Counts what each process logs, and digests the text in order."""
+    """Counts the records of each process, and digests their text in order."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ def main(tree: str) -> None:
         exit=False,
     )
     seconds = time.perf_counter() - start
-    # Which process reads which module varies, and with that some of the messages.
+    # Which process reads which module varies, and so do some of the messages.
     lines = sorted(output.getvalue().replace(tree, "").splitlines())
     modules = [line for line in lines if line.startswith("****")]
     print(json.dumps({"seconds": seconds, "result": [run.linter.msg_status, modules, lines[-1]]}))

@@ -1,6 +1,6 @@
 """Threads and pools that live for a moment: a pool for each of 300 requests, consumers for each of 300 batches.
 
-What is timed is mostly starts and ends of threads, and their first waits.
+This mostly times the starts and ends of threads, and their first waits.
 """
 
 import json
@@ -13,7 +13,7 @@ ROUNDS = 300
 
 
 def pool_for_a_request(number: int) -> int:
-    """Ten calls in a pool that nobody needs afterwards."""
+    """Ten calls in a pool that is not used again."""
     with ThreadPoolExecutor(4) as pool:
         return sum(
             future.result() for future in as_completed([pool.submit(pow, number, 2) for _ in range(10)])
@@ -40,7 +40,7 @@ def consumers_for_a_batch(number: int) -> int:
 
 
 def threads_that_start_together(number: int) -> int:
-    """Eight threads that wait for one another, and for an event of their starter."""
+    """Eight threads that wait for one another, and for an event that their starter sets."""
     barrier, go, lock = threading.Barrier(8), threading.Event(), threading.Lock()
     total = 0
 

@@ -1,4 +1,4 @@
-"""A command that starts others, one of them a daemon in a session of its own: with `kill_tree`, all of them end."""
+"""A command starts other processes, one of them a daemon in its own session: with `kill_tree`, all of them end."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ def main() -> None:
         print("alive after kill():", [is_alive(pid) for pid in pids])
     print("return code:", process.returncode)
 
-    # The program that starts a command is killed, and can do nothing any more.
+    # The program that starts the command is killed, so it can't end the command itself.
     program = f"""if True:
         from interlock import subprocess
         command = [{sys.executable!r}, "-c", {CODE!r}]

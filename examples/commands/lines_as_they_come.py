@@ -1,4 +1,4 @@
-"""The lines of a command as they come: the command waits for an answer to each, so none of them can be late."""
+"""The lines of a command as they arrive: the command waits for an answer to each line, so no line can be late."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Twelve commands, four at a time, with one thread: results in order, lines as they come, and the first failure."""
+"""Twelve commands, four at a time, with one thread: results in order, lines as they arrive, and the first failure."""
 
 from interlock import subprocess
 

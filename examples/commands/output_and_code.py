@@ -1,4 +1,4 @@
-"""A command's standard output, standard error output and return code; and what its errors look like."""
+"""A command's standard output, standard error and return code, and the errors for failing commands."""
 
 import subprocess
 import sys

@@ -1,7 +1,7 @@
-"""An error in a callback: it is logged, and changes nothing else.
+"""An error in a callback: it is logged, and has no other effect.
 
-The future still calls the other callbacks, the result stays the same, and the worker continues. The log is
-that of `concurrent.futures`; without a handler its messages go to standard error.
+The future still calls the other callbacks, the result stays the same, and the worker continues. The logger is
+`concurrent.futures`; without a handler its messages go to standard error.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Futures with callbacks: code that runs when a result arrives, without a thread that waits for it.
 
-The thread that ends the future calls them, in the order in which they were added. A future that is
-already done calls back at once. A cancelled future calls back as well.
+The thread that completes the future calls them, in the order in which they were added. If the future is already done, a
+new callback is called at once. A cancelled future calls back as well.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor

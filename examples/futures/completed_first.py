@@ -1,4 +1,4 @@
-"""`as_completed()` yields futures as they complete; `wait()` returns which are done at one moment.
+"""`as_completed()` yields futures as they complete; `wait()` returns which futures are done at a given moment.
 
 Each call waits for an event of its own, and the program sets the events in a different order from
 that of the submissions.

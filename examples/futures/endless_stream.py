@@ -1,4 +1,4 @@
-"""Back-pressure: an endless stream of work, of which the pool takes only a limited part ahead.
+"""Back-pressure: an endless stream of work, from which the pool takes only a limited number of calls ahead.
 
 `map(buffersize=…)` takes an item from the stream when the program takes a result, so the stream may
 be endless. `max_pending=…` limits the calls that wait for a worker, from all submitters together:

@@ -6,8 +6,8 @@
     q = a * b
     r = q - p
 
-`call()` is a `submit()` that accepts futures as arguments. No thread waits for them, so one worker is
-enough. An error takes the same way as a result, to every call that depends on it.
+`call()` is a `submit()` that accepts futures as arguments. No thread waits for them, so one worker is enough. An error
+propagates like a result, to every call that depends on it.
 """
 
 from operator import add, mul, sub

@@ -1,7 +1,7 @@
 """Progress of many calls: `map()`, `as_completed()` and the executor itself report it.
 
-`progress=True` shows a bar (that of tqdm if it is installed), a string is its title. Here it is a
-function, which gets the number of calls done and of all calls.
+`progress=True` shows a bar (tqdm's, if it is installed); a string is used as its title. Here `progress` is a function,
+which gets the number of calls done and the number of all calls.
 """
 
 from interlock.concurrent.futures import ThreadPoolExecutor, as_completed

@@ -1,7 +1,7 @@
 """`with` shuts the executor down at the end of the block, and waits for the work.
 
-To do the same by hand, call `shutdown()` in a `finally`. To cancel the calls that have not begun, and
-not wait, call `shutdown(wait=False, cancel_futures=True)`.
+To do the same by hand, call `shutdown()` in a `finally`. To cancel the calls that have not started, and not to wait,
+call `shutdown(wait=False, cancel_futures=True)`.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""A big array between processes: sent to workers as an argument, and shared so that they write into it."""
+"""A big array between processes: sent to workers as an argument, or shared so that they can write into it."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.shared_memory import SharedMemory

@@ -1,4 +1,4 @@
-"""The same executor code with threads and with processes: Fibonacci numbers, which Python computes."""
+"""The same executor code with threads and with processes: Fibonacci numbers, computed in Python."""
 
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""A worker that is killed on purpose: its call fails and says so, and all others run."""
+"""A worker is killed on purpose: its call fails with an error that says so, and all other calls run."""
 
 import os
 import signal

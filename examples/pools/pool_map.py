@@ -15,9 +15,9 @@ def main():
     with Pool(2) as pool:
         print("map:", pool.map(square, range(10)))
         print("starmap:", pool.starmap(power, [(2, 10), (3, 4), (10, 3)]))
-        # Each result comes as soon as it and those before it are there.
+        # Each result arrives as soon as it and all results before it are done.
         print("imap:", *pool.imap(square, range(10), chunksize=3))
-        # Results come in the order in which they are computed, which differs from run to run.
+        # Results arrive in the order in which they are computed, which differs from run to run.
         print("imap_unordered, sorted:", sorted(pool.imap_unordered(square, range(10))))
         try:
             pool.map(square, [1, "two", 3])

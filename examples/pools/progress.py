@@ -1,4 +1,4 @@
-"""Progress of calls in processes, and what the executor counts."""
+"""Progress of calls in processes, and the executor's counts."""
 
 from interlock.concurrent.futures import ProcessPoolExecutor
 

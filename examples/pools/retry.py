@@ -1,4 +1,4 @@
-"""Calls that are lost with their worker run again."""
+"""Calls whose worker dies run again."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from interlock.concurrent.futures import ProcessPoolExecutor
 
 
 def count(path, deaths):
-    """Kill the worker in the first `deaths` runs, and return the number of this one."""
+    """Kill the worker in the first `deaths` runs. In a later run, return the number of the run."""
     with open(path, "ab", buffering=0) as file:
         file.write(b"x")
         runs = file.tell()

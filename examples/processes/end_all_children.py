@@ -1,4 +1,4 @@
-"""Ending all children: ask first, and use force only with those that do not listen.
+"""Ending all children: ask first, and use force only if a child does not react.
 
 An event asks them to stop. A child that sees it cleans up and returns. One child never looks at the
 event. It is still alive after `join(timeout)`, so `terminate()` ends it with the signal SIGTERM.

@@ -1,12 +1,12 @@
 """What is left when a process is killed while it holds a lock.
 
-With the standard library, nothing good: the lock stays locked, and each later `acquire()` waits for
-ever. Interlock's lock belongs to the process that holds it, so it is free when that process is gone.
-The next caller gets it, with a warning: what the lock guards may be half done. A lock that is made
-with `on_owner_death="raise"` raises an error instead, until a process has repaired that, and says so.
+With the standard library, nothing good: the lock stays locked, and each later `acquire()` waits for ever. Interlock's
+lock belongs to the process that holds it, so it is free when that process is gone. The next caller acquires it, with a
+warning: the data under the lock may be inconsistent. A lock that is made with `on_owner_death="raise"` raises an error
+instead, until a process has repaired the data and calls `recover()`.
 
-With the `Lock` of the standard library, `acquire(timeout=…)` returns False in the end, and without a
-timeout it never returns.
+With the `Lock` of the standard library, `acquire(timeout=…)` returns False after the timeout, and without a timeout it
+never returns.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import interlock
 from interlock import multiprocessing
 from interlock.multiprocessing.synchronize import Lock
 
-PATIENCE = 20  # seconds: far more than it takes
+PATIENCE = 20  # seconds: far more than the example needs
 
 
 def hold(lock: Lock, ready: SimpleQueue[str]) -> None:

@@ -1,8 +1,8 @@
 """A queue of a manager can be sent anywhere.
 
-An ordinary queue is given to a process when it starts, and in no other way. A pool's processes have
-started before they get their calls, so such a queue can't be an argument of a call. The queue of a
-manager lives in the manager's process; what is sent is only a proxy, which knows where that is.
+An ordinary queue can be given to a process only when the process starts. A pool's processes have started before they
+get their calls, so such a queue can't be an argument of a call. The queue of a manager lives in the manager's process;
+only a proxy is sent, which knows where that process is.
 """
 
 from __future__ import annotations

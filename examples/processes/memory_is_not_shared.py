@@ -1,7 +1,7 @@
 """Processes do not share memory, as threads do.
 
-The child has its own copy of the list. It can change the copy as it likes; the parent's list stays
-as it was. What the parent is to see, the child has to send: here over a pipe.
+The child has its own copy of the list. It can change the copy; the parent's list stays the same. To show something to
+the parent, the child has to send it: here over a pipe.
 """
 
 import multiprocessing

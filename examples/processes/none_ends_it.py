@@ -1,7 +1,7 @@
 """Message passing that ends with None.
 
-The producer sends words through a pipe with one direction, and None after the last one. `iter(receive,
-None)` is the loop that ends there. Three processes make a chain: words, capitals, and this program.
+The producer sends words through a pipe with one direction, and None after the last one. A loop over
+`iter(receive, None)` ends there. Three processes make a chain: words, capitals, and this program.
 """
 
 import multiprocessing

@@ -1,8 +1,8 @@
 """A home-made parallel map over pipes, which takes any function, even a lambda.
 
-A pool has to pickle what it sends to its processes, and a lambda can't be pickled. A forked process
-has a copy of the whole program, the function included, so that nothing but the results is sent.
-That is why this example asks for `fork`, whatever the start method is otherwise.
+A pool has to pickle the functions that it sends to its processes, and a lambda can't be pickled. A forked process has a
+copy of the whole program, including the function, so only the results have to be sent. That is why this example asks
+for `fork`, whatever the default start method is.
 """
 
 import multiprocessing
@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 
 def parmap(function: Callable[[T], R], items: Iterable[T], processes: int = 2) -> list[R]:
-    """Return the list of results in order. Process number n has every item from n on, in steps."""
+    """Return the list of results in order. Process number n of N handles every Nth item, starting at n."""
     context = multiprocessing.get_context("fork")
     numbered = list(enumerate(items))
 

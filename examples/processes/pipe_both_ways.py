@@ -1,8 +1,8 @@
 """A pipe has two ends, and both can send and receive.
 
-When all copies of one end are closed, the other end gets EOFError: that is how each side learns that
-the other one has finished. A process that keeps a copy of an end which it does not use prevents that,
-so each side closes the end of the other.
+When all copies of one end are closed, the other end gets EOFError: that is how each side learns that the other one has
+finished. A process that keeps a copy of an end that it does not use prevents that, so each side closes the other side's
+end.
 """
 
 import multiprocessing

@@ -1,7 +1,7 @@
 """A counter that lives in a process of its own.
 
-Nobody else can touch the number, so it needs no lock. The other processes send messages to a queue,
-and the counter's process takes one after the other. The answer comes back over a pipe.
+No other process can touch the number, so it needs no lock. The other processes send messages to a queue, and the
+counter's process takes them one after the other. The answer comes back over a pipe.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
     for caller in callers:
         caller.join()
 
-    # Each caller's messages were in the queue when it ended, so they come before this one.
+    # Each caller's messages were in the queue when the caller ended, so they come before this message.
     messages.put(("read", 0))
     print("total:", reader.recv(), "expected:", ADDITIONS * sum(range(1, CALLERS + 1)))
     messages.put(("stop", 0))

@@ -1,8 +1,7 @@
 """Subclassing `Process`: `run()` is what the process does.
 
-The object exists twice: the caller's, and a copy of it in the new process. What `run()` changes
-there does not come back, so the result has to be sent. `__init__()` runs in the caller and has to
-call that of `Process`.
+The object exists twice: in the caller, and as a copy in the new process. Changes that `run()` makes to the copy do not
+come back, so the result has to be sent. `__init__()` runs in the caller and has to call `Process.__init__()`.
 """
 
 from __future__ import annotations

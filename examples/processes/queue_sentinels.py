@@ -3,8 +3,8 @@
 Each worker takes jobs until it meets None, so the program puts one None per worker after the last
 job. The results may come in any order; the program knows how many there are, and sorts them.
 
-It takes all results before it joins the workers: a worker of the standard library ends only when
-what it has put was taken.
+It takes all results before it joins the workers: in the standard library, a worker ends only when all results that it
+has put were taken.
 """
 
 from __future__ import annotations

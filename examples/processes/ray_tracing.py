@@ -2,8 +2,8 @@
 
     python ray_tracing.py [picture.png]
 
-Each pixel is computed on its own, so the rows can be dealt out: process n of N has every Nth row.
-The rows come back through a queue in any order, each with its number. The picture is the same.
+Each pixel is computed on its own, so the rows can be distributed: process n of N computes every Nth row. The rows come
+back through a queue in any order, each with its number. The picture is the same in both cases.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LIGHT = (-0.5, -0.7, -0.5)
 
 
 def shade(across: float, down: float) -> int:
-    """Return the brightness of what the ray from the origin through this point meets first."""
+    """Return the brightness of the first object that the ray from the origin through this point meets."""
     nearest, brightness = 1e9, int(46 + 20 * down)
     length = sqrt(across * across + down * down + 1)
     ray = (across / length, down / length, 1 / length)

@@ -1,8 +1,7 @@
 """A number in shared memory, and the lock that comes with it.
 
-`Value` and `Array` are seen by all processes. `value += 1` reads, adds and writes: another process
-can get in between, and then one of the two additions is lost. `get_lock()` returns the lock that
-keeps the others out.
+All processes see a `Value` or an `Array`. `value += 1` reads, adds and writes: another process can get in between, and
+then one of the two additions is lost. `get_lock()` returns the lock that keeps the other processes out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An echo server of generators, written as the classic teaching scheduler has it: `yield "recv", sock`."""
+"""An echo server of generators, in the notation of the classic teaching scheduler: `yield "recv", sock`."""
 
 import socket
 import threading

@@ -1,6 +1,6 @@
-"""A server that computes Fibonacci numbers, and another client that wants an echo meanwhile: without and with `call()`.
+"""A server that computes Fibonacci numbers while another client wants an echo: without and with `call()`.
 
-The server is one thread. If it computes by itself, everybody waits. With `call()` another thread computes.
+The server is one thread. If it computes by itself, all clients wait. With `call()` another thread computes.
 """
 
 import socket

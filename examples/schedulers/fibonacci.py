@@ -13,7 +13,7 @@ def fibonacci(limit):
 def shown(name, limit):
     for number in fibonacci(limit):
         print(f"{name}: {number}")
-        yield  # the other one has its turn
+        yield  # now it is the other generator's turn
 
 
 def main():

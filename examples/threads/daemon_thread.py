@@ -1,8 +1,8 @@
 """A daemon thread does not keep the program alive; an ordinary thread does.
 
-The daemon waits for something that never happens, yet the program ends. The
-ordinary thread prints only after the main thread is over: the interpreter
-waits for it. Threads started by a daemon are daemons unless told otherwise.
+The daemon waits for something that never happens, yet the program ends. The ordinary thread prints only after the main
+thread is over: the interpreter waits for it. Threads started by a daemon are daemons, too, unless they set
+`daemon=False`.
 """
 
 import threading

@@ -28,7 +28,7 @@ def collide(own: Fork, other: Fork, both: Barrier) -> bool:
 
 
 def try_both(first: Fork, second: Fork) -> bool:
-    """Take both forks, or none of them."""
+    """Take both forks or none."""
     first.lock.acquire()
     if second.lock.acquire(timeout=random.uniform(0.001, 0.01)):
         return True

@@ -17,7 +17,7 @@ class SeenSet:
         self._seen: set[str] = set()
 
     def is_new(self, link: str) -> bool:
-        """Return True to the first caller with this link, False to all others."""
+        """Return True to the first caller with this link, False to all other callers."""
         with self._lock:
             if link in self._seen:
                 return False

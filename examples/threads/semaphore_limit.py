@@ -1,8 +1,7 @@
 """A semaphore lets at most three of nine workers in at a time.
 
-Inside, the workers meet at a barrier for three, so that there really are three
-at once: the highest number seen is then exactly the limit. While the three are
-in, one more attempt without waiting fails.
+Inside, the workers meet at a barrier for three, so that there really are three at once: the highest number seen is then
+exactly the limit. While the three are inside, one more attempt without waiting fails.
 """
 
 import threading

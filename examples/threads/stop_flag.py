@@ -1,15 +1,14 @@
 """Stop a background thread with a flag and `join(timeout)`.
 
-Nobody can kill a thread from outside: it has to check a flag and end by itself.
-`join(timeout)` returns None whether the thread has ended or not; `is_alive()`
-then tells which.
+A thread can't be killed from outside: it has to check a flag and return by itself. `join(timeout)` returns None whether
+the thread has ended or not; `is_alive()` then tells which.
 """
 
 import threading
 
 
 class Ticker:
-    """Ticks in the background until somebody sets the flag."""
+    """Ticks in the background until the flag is set."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()

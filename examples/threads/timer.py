@@ -1,8 +1,7 @@
 """A timer calls a function later, unless it is cancelled first.
 
-`Timer` is a thread that waits and then makes a call. `join()` waits for the
-call; `cancel()` ends the wait without a call. The cancelled timer here is set
-to one minute, and the program ends much earlier.
+`Timer` is a thread that waits and then makes a call. `join()` waits for the call; `cancel()` ends the wait without a
+call. The cancelled timer here is set to one minute, but the program ends much earlier.
 """
 
 import time

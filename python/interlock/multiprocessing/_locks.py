@@ -168,7 +168,7 @@ class Lock(_Shared, _std.Lock):  # type: ignore[misc]
     def recover(self) -> bool:
         """Declare that the data under the lock is consistent again: after its owner's death, it can be acquired again.
 
-        Returns whether the lock was waiting for that. Does not block.
+        Returns whether the lock could not be acquired before. Does not block.
         """
         return self._interlock_recover()
 

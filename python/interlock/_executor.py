@@ -90,11 +90,11 @@ class _WarmProcesses(_Warm, ProcessPoolExecutor):
     def _interlock_has_ended(self) -> bool:
         return bool(self._shutdown_thread or self._broken)
 
-    def _interlock_end_workers(self, how: str) -> None:
+    def _force_shutdown(self, operation: str) -> None:
         """End the processes and this executor: the next `interlock.Executor()` with its settings makes a new one."""
         self._interlock_pool.abandon()  # type: ignore[attr-defined]
         self._interlock_shut_down(wait=False, cancel_futures=True)  # type: ignore[attr-defined]
-        self._interlock_crew.end_all(how)  # type: ignore[attr-defined]
+        self._interlock_crew.end_all(operation)  # type: ignore[attr-defined]
 
 
 def _show_nothing(done: int, total: int | None) -> None:

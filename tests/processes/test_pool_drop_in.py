@@ -97,6 +97,28 @@ def test_no_call_begins_after_the_workers_were_ended(run: Run, method: str, how:
     assert "done\n" in run(program(text), method)
 
 
+def test_a_program_may_have_a_force_shutdown_of_its_own(run: Run) -> None:
+    """The standard library's executors call it from 3.14 on."""
+    text = """
+    class Loud(futures.ProcessPoolExecutor):
+        def _force_shutdown(self, operation):
+            print("forced", operation)
+            super()._force_shutdown(operation)
+
+    def main():
+        executor = Loud(1)
+        executor.submit(abs, 1).result()
+        executor.terminate_workers()
+        executor.kill_workers()
+        try:
+            executor._force_shutdown("persuade")
+        except ValueError as error:
+            print(error)
+    """
+    expected = ["forced terminate", "forced kill", "forced persuade", "Unsupported operation: 'persuade'"]
+    assert run(program(text)).splitlines() == expected
+
+
 def test_exceptions_arrive_without_a_traceback_of_this_process(run: Run) -> None:
     text = """
     def main():

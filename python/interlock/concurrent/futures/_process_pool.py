@@ -444,22 +444,24 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
 
     def terminate_workers(self) -> None:
         """Cancel the waiting calls, and end the processes by SIGTERM. The calls that they run fail."""
-        self._interlock_end_workers("terminate")
+        self._force_shutdown(operation="terminate")
 
     def kill_workers(self) -> None:
         """Cancel the waiting calls, and end the processes by SIGKILL. The calls that they run fail."""
-        self._interlock_end_workers("kill")
+        self._force_shutdown(operation="kill")
 
-    def _interlock_end_workers(self, how: str) -> None:
+    def _force_shutdown(self, operation: str) -> None:
+        if operation not in ("terminate", "kill"):
+            raise ValueError(f"Unsupported operation: {operation!r}")
         processes = dict(self._processes or {})
         if self._interlock_pool is not None:
             self._interlock_pool.abandon()
         self.shutdown(wait=False, cancel_futures=True)
         if self._interlock_pool is not None:
-            self._interlock_crew.end_all(how)
+            self._interlock_crew.end_all(operation)
             return
         for process in processes.values():
-            end(process, how)
+            end(process, operation)
 
 
 _own = parts(_StdExecutor, _private)

@@ -430,3 +430,22 @@ def test_a_tracker_that_has_died_is_told_of_and_replaced(run: Run) -> None:
     """
     replaced = "['resource_tracker: process died unexpec'] True"
     assert run(program).splitlines() == [*[replaced] * 11, "[] False"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="set_forkserver_preload() has on_error from 3.15 on")
+def test_a_fork_server_that_could_not_preload_is_told_of(run: Run) -> None:
+    program = """
+        import multiprocessing
+
+        def main():
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(["no_such_module"], on_error="fail")
+            try:
+                context.Process(target=abs, args=(1,)).start()
+            except (EOFError, ConnectionError) as error:
+                print(error.__notes__)
+    """
+    note = "['Forkserver process may have crashed during module preloading. Check stderr.']"
+    told = run(program).splitlines()
+    assert told[0] == note
+    assert [line for line in told if line.startswith("ModuleNotFoundError")] == [told[-1]]

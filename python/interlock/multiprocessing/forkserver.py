@@ -177,6 +177,11 @@ def _setup() -> bytes:
     )
 
 
+def ends_if_preload_fails() -> bool:
+    """Whether the server ends if it can't import what the program wants (from 3.15 on)."""
+    return bool(shared._preload_modules) and getattr(shared, "_preload_on_error", "") == "fail"
+
+
 def preload(setup: int) -> None:
     """Import the program's modules in the server, with the program's arguments and paths."""
     with open(setup, "rb") as file:

@@ -56,7 +56,12 @@ class Popen(Watched):
         for _ in range(_TRIES):
             if self._ask(data):
                 return
-        raise EOFError("unexpected EOF")
+            if forkserver.ends_if_preload_fails():
+                break
+        error = EOFError("unexpected EOF")
+        if forkserver.ends_if_preload_fails():
+            error.add_note("Forkserver process may have crashed during module preloading. Check stderr.")
+        raise error
 
     def _ask(self, data: memoryview) -> bool:
         """Ask the server for a child. Returns False if the server or the spare ended before it took the request."""

@@ -157,7 +157,7 @@ fn contended(name: &str, threads: u64, contestants: &Contestants) {
     });
 }
 
-/// The time in which so many threads together acquire and release `rounds` times.
+/// Returns the time in which so many threads together acquire and release `rounds` times.
 fn use_on_threads(contestant: &dyn Excludes, threads: u64, rounds: u64) -> Duration {
     let share = |thread| rounds / threads + u64::from(thread < rounds % threads);
     let body = |thread| -> Box<dyn FnOnce() + Send + '_> {

@@ -116,7 +116,7 @@ const CHANNELS: [(&str, Make); 4] = [
     }),
 ];
 
-/// The time in which `pairs` producers pass `items` items to as many consumers.
+/// Returns the time in which `pairs` producers pass `items` items to as many consumers.
 fn pass(channel: &dyn Channel, pairs: u64, items: u64) -> Duration {
     let share = |pair| items / pairs + u64::from(pair < items % pairs);
     let bodies = (0..pairs).flat_map(|pair| -> [Box<dyn FnOnce() + Send + '_>; 2] {
@@ -133,7 +133,7 @@ fn pass(channel: &dyn Channel, pairs: u64, items: u64) -> Duration {
     together(bodies.collect())
 }
 
-/// The time of so many round trips between two threads.
+/// Returns the time of so many round trips between two threads.
 fn ping_pong(there: &dyn Channel, back: &dyn Channel, rounds: u64) -> Duration {
     together(vec![
         Box::new(move || (0..rounds).for_each(|_| back.put(there.get()))),
@@ -146,7 +146,7 @@ fn ping_pong(there: &dyn Channel, back: &dyn Channel, rounds: u64) -> Duration {
     ])
 }
 
-/// The time of so many puts, each followed by a get, on one thread.
+/// Returns the time of so many puts, each followed by a get, on one thread.
 fn on_one_thread(channel: &dyn Channel, items: u64) -> Duration {
     let began = Instant::now();
     for item in 0..items {
@@ -190,7 +190,7 @@ fn compare(case: &str, samples: &[Box<dyn Fn(u64) -> Duration>]) {
     }
 }
 
-/// How many times fill a sample.
+/// Returns how many times fill a sample.
 fn times_of_a_sample(sample: &dyn Fn(u64) -> Duration) -> u64 {
     let mut times = 1000;
     loop {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use interlock::process::{ProcessPool, Registry};
 
-/// The words of a file, and how often each is there. An error is a result like others.
+/// Returns the words of a file, and how often each is there. An error is a result like others.
 fn count(file: PathBuf) -> Result<HashMap<String, u32>, String> {
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let mut counts = HashMap::new();

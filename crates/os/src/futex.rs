@@ -64,7 +64,7 @@ pub struct SharedWord<'a> {
 /// The most words that [`wait_any_shared`] takes.
 pub const MOST_SHARED_WORDS: usize = 128;
 
-/// As [`wait`], on a word in memory that processes share.
+/// Like [`wait`], on a word in memory that processes share.
 pub fn wait_shared(shared: SharedWord<'_>, deadline: Option<u64>) -> Returned {
     returned(wait_on(shared.word, Flags::empty(), shared.expected, deadline))
 }

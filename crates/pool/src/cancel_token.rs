@@ -23,7 +23,7 @@ use interlock_wait::primitive::global::{AtomicBool, Ordering};
 pub struct CancelToken(Arc<AtomicBool>);
 
 impl CancelToken {
-    /// A token that was not cancelled.
+    /// Creates a token that was not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
@@ -34,7 +34,7 @@ impl CancelToken {
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether what looks at the token should stop. Never blocks.
+    /// Returns whether what looks at the token should stop. Never blocks.
     pub fn is_cancelled(&self) -> bool {
         // Acquire pairs with the Release in `cancel`.
         self.0.load(Ordering::Acquire)

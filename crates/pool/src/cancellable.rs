@@ -61,7 +61,7 @@ impl ThreadPool {
     /// ```
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`].
+    /// The same as for [`ThreadPool::submit`].
     pub fn submit_cancellable<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -70,10 +70,10 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).submit_cancellable(function)
     }
 
-    /// As [`ThreadPool::submit_cancellable`], if there is room. Never blocks.
+    /// Like [`ThreadPool::submit_cancellable`], if there is room. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::try_submit`].
+    /// The same as for [`ThreadPool::try_submit`].
     pub fn try_submit_cancellable<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -82,10 +82,10 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).try_submit_cancellable(function)
     }
 
-    /// As [`ThreadPool::submit_cancellable`], but blocks for `timeout` at most.
+    /// Like [`ThreadPool::submit_cancellable`], but blocks for `timeout` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_cancellable_timeout<T, F>(
         &self,
         timeout: Duration,
@@ -98,10 +98,10 @@ impl ThreadPool {
         (self.at(DEFAULT_PRIORITY)).submit_cancellable_timeout(timeout, function)
     }
 
-    /// As [`ThreadPool::submit_cancellable`], but blocks until `deadline` at most.
+    /// Like [`ThreadPool::submit_cancellable`], but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_cancellable_deadline<T, F>(
         &self,
         deadline: Instant,
@@ -114,7 +114,7 @@ impl ThreadPool {
         (self.at(DEFAULT_PRIORITY)).submit_cancellable_deadline(deadline, function)
     }
 
-    /// As [`ThreadPool::submit_cancellable`], from an async task: see [`ThreadPool::submit_async`].
+    /// Like [`ThreadPool::submit_cancellable`], from an async task: see [`ThreadPool::submit_async`].
     pub fn submit_cancellable_async<T, F>(&self, function: F) -> SubmittingCancellable<'_, T, F>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -125,10 +125,10 @@ impl ThreadPool {
 }
 
 impl<'a> At<'a> {
-    /// As [`ThreadPool::submit_cancellable`].
+    /// Like [`ThreadPool::submit_cancellable`].
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`].
+    /// The same as for [`ThreadPool::submit`].
     pub fn submit_cancellable<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -137,10 +137,10 @@ impl<'a> At<'a> {
         self.submit_cancellable_until(Deadline::NEVER, function)
     }
 
-    /// As [`ThreadPool::try_submit_cancellable`]. Never blocks.
+    /// Like [`ThreadPool::try_submit_cancellable`]. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::try_submit`].
+    /// The same as for [`ThreadPool::try_submit`].
     pub fn try_submit_cancellable<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -149,10 +149,10 @@ impl<'a> At<'a> {
         self.submit_cancellable_until(Deadline::PASSED, function)
     }
 
-    /// As [`ThreadPool::submit_cancellable_timeout`].
+    /// Like [`ThreadPool::submit_cancellable_timeout`].
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_cancellable_timeout<T, F>(
         &self,
         timeout: Duration,
@@ -165,10 +165,10 @@ impl<'a> At<'a> {
         self.submit_cancellable_until(Deadline::after(timeout), function)
     }
 
-    /// As [`ThreadPool::submit_cancellable_deadline`].
+    /// Like [`ThreadPool::submit_cancellable_deadline`].
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_cancellable_deadline<T, F>(
         &self,
         deadline: Instant,
@@ -181,7 +181,7 @@ impl<'a> At<'a> {
         self.submit_cancellable_until(deadline.into(), function)
     }
 
-    /// As [`ThreadPool::submit_cancellable_async`].
+    /// Like [`ThreadPool::submit_cancellable_async`].
     pub fn submit_cancellable_async<T, F>(&self, function: F) -> SubmittingCancellable<'a, T, F>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -223,7 +223,7 @@ pub struct SubmittingCancellable<'a, T, F> {
 }
 
 impl<T, F> SubmittingCancellable<'_, T, F> {
-    /// Whether it has given its result. Then it stays pending.
+    /// Returns whether it has given its result. Then it stays pending.
     pub fn is_terminated(&self) -> bool {
         self.attempts.is_over()
     }

@@ -55,14 +55,14 @@ pub struct Retired<I> {
 }
 
 impl<W> PoolCore<W> {
-    /// A core for at most `limit` workers and `bound` waiting tasks (0: any number of tasks).
+    /// Creates a core for at most `limit` workers and `bound` waiting tasks (0: any number of tasks).
     pub fn new(limit: usize, bound: usize) -> Self {
         Self::new_in(limit, bound)
     }
 }
 
 impl<W, L: RawLock> PoolCore<W, L> {
-    /// As [`PoolCore::new`], with a raw lock of the caller's choice.
+    /// Like [`PoolCore::new`], with a raw lock of the caller's choice.
     pub fn new_in(limit: usize, bound: usize) -> Self {
         // The child of a fork must not count its parent's workers.
         fork::watch();
@@ -77,7 +77,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
         self.table.lock().limit = limit;
     }
 
-    /// The most workers.
+    /// Returns the most workers.
     pub fn limit(&self) -> usize {
         self.table.lock().limit
     }
@@ -94,12 +94,12 @@ impl<W, L: RawLock> PoolCore<W, L> {
         table.stats(put, waiting)
     }
 
-    /// How many workers there are, with those that are being started. Never blocks.
+    /// Returns how many workers there are, with those that are being started. Never blocks.
     pub fn workers(&self) -> usize {
         self.table.lock().workers
     }
 
-    /// How many tasks wait, at this moment. Never blocks.
+    /// Returns how many tasks wait, at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         self.tasks.len()
     }
@@ -135,7 +135,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
         self.tasks.shutdown(Discard::Nothing);
     }
 
-    /// Whether it accepts no more tasks because it was shut down.
+    /// Returns whether it accepts no more tasks because it was shut down.
     pub fn is_shut_down(&self) -> bool {
         self.tasks.is_shut_down()
     }

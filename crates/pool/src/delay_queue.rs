@@ -43,14 +43,14 @@ impl<T, L: RawLock> Default for DelayQueue<T, L> {
 }
 
 impl<T> DelayQueue<T> {
-    /// An empty queue without a taker.
+    /// Creates an empty queue without a taker.
     pub fn new() -> Self {
         Self::new_in()
     }
 }
 
 impl<T, L: RawLock> DelayQueue<T, L> {
-    /// As [`DelayQueue::new`], with a raw lock of the caller's choice.
+    /// Like [`DelayQueue::new`], with a raw lock of the caller's choice.
     pub fn new_in() -> Self {
         DelayQueue {
             state: StateLock::new(State {
@@ -125,12 +125,12 @@ impl<T, L: RawLock> DelayQueue<T, L> {
         }
     }
 
-    /// How many items there are, at this moment. Never blocks.
+    /// Returns how many items there are, at this moment. Never blocks.
     pub fn len(&self) -> usize {
         self.state.lock().items.len()
     }
 
-    /// Whether there is no item, at this moment. Never blocks.
+    /// Returns whether there is no item, at this moment. Never blocks.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

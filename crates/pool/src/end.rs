@@ -19,7 +19,7 @@ pub(crate) trait Link {
     /// Calls the next one.
     fn call_next(&mut self) -> Option<Box<dyn Link>>;
 
-    /// Whether all were called.
+    /// Returns whether all were called.
     fn is_over(&self) -> bool;
 }
 
@@ -37,7 +37,7 @@ impl<T> End<T> {
         }
     }
 
-    /// Whether the task belongs to the process that this one was forked from: it does not end here.
+    /// Returns whether the task belongs to the process that this one was forked from: it does not end here.
     pub(crate) fn is_foreign(&self) -> bool {
         self.generation != fork::generation()
     }

@@ -23,13 +23,13 @@ thread_local! {
 
 /// A task that a worker may run when it waits for it.
 pub(crate) trait Help: Send + Sync {
-    /// The number of the pool that it was submitted to; 0 for none.
+    /// Returns the number of the pool that it was submitted to; 0 for none.
     fn pool(&self) -> u32;
 
-    /// Whether no worker has begun with it, and it was not cancelled.
+    /// Returns whether no worker has begun with it, and it was not cancelled.
     fn is_pending(&self) -> bool;
 
-    /// Whether it is `work`.
+    /// Returns whether it is `work`.
     fn is(&self, work: &Arc<dyn Work>) -> bool;
 }
 
@@ -68,7 +68,8 @@ pub(crate) fn help(task: Arc<dyn Help>) -> Result<Helped, NotHelped> {
     Ok(Helped::Elsewhere)
 }
 
-/// Whether at least half of the stack is free. A task that runs within others has as much room as that, at the least.
+/// Returns whether at least half of the stack is free. A task that runs within others has as much room as
+/// that, at the least.
 fn has_room() -> bool {
     let here = 0_u8;
     let middle = MIDDLE.get().unwrap_or_else(|| {

@@ -28,7 +28,7 @@ thread_local! {
     static OWN: RefCell<Option<(Arc<Inner>, u32)>> = const { RefCell::new(None) };
 }
 
-/// The pool whose worker the calling thread is.
+/// Returns the pool whose worker the calling thread is.
 pub(crate) fn own_pool() -> Option<Arc<Inner>> {
     OWN.with_borrow(|own| match own {
         // In the child of a fork, the thread that forked is no worker.
@@ -100,7 +100,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The error that returns `function`.
+    /// Returns the error that returns `function`.
     pub(crate) fn with<F>(self, function: F) -> SubmitError<F> {
         match self {
             Refusal::Full => SubmitError::Full(function),
@@ -112,7 +112,7 @@ impl Refusal {
 }
 
 impl Inner {
-    /// A pool of at most `limit` workers, without any.
+    /// Creates a pool of at most `limit` workers, without any.
     pub(crate) fn new(limit: usize, name: String, stack_size: usize, max_pending: usize) -> Self {
         Inner {
             core: PoolCore::new(limit, max_pending),
@@ -127,7 +127,7 @@ impl Inner {
         }
     }
 
-    /// The core. In the child of a fork, without the tasks and workers of the parent.
+    /// Returns the core. In the child of a fork, without the tasks and workers of the parent.
     pub(crate) fn core(&self) -> &PoolCore<Arc<dyn Work>> {
         for work in step(|| self.core.forget_parent()).into_iter().flatten() {
             let mut panics = Panics::NONE;
@@ -146,7 +146,7 @@ impl Inner {
         }
     }
 
-    /// Whether the calling thread is a worker of this pool.
+    /// Returns whether the calling thread is a worker of this pool.
     pub(crate) fn is_own(&self) -> bool {
         own_pool().is_some_and(|own| own.number == self.number)
     }
@@ -333,7 +333,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Whether a task has forked and this is the child, whose only thread is no worker.
+    /// Returns whether a task has forked and this is the child, whose only thread is no worker.
     fn has_forked(&self) -> bool {
         self.generation != fork::generation()
     }

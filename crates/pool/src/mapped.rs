@@ -67,7 +67,7 @@ impl<'a, I: Iterator, F, R> Calls<'a, I, F, R> {
         false
     }
 
-    /// The error of the call that could not be submitted. There is none after it.
+    /// Returns the error of the call that could not be submitted. There is none after it.
     fn end<T>(&mut self) -> Option<Result<T, TaskError>> {
         let refusal = self.refusal.take()?;
         Some(Err(TaskError::NotSubmitted(refusal)))
@@ -351,7 +351,7 @@ impl ThreadPool {
         Mapped::new(self, items.into_iter(), function)
     }
 
-    /// As [`ThreadPool::map`], but yields the results as they come.
+    /// Like [`ThreadPool::map`], but yields the results as they come.
     ///
     /// ```
     /// let pool = interlock::pool::ThreadPool::new(4);
@@ -368,8 +368,8 @@ impl ThreadPool {
         MappedUnordered::new(self, items.into_iter(), function)
     }
 
-    /// As [`ThreadPool::map`], but one task calls `function` for `size` items, one after the other. For calls that take less
-    /// time than a task costs (about a microsecond).
+    /// Like [`ThreadPool::map`], but one task calls `function` for `size` items, one after the other. For
+    /// calls that take less time than a task costs (about a microsecond).
     ///
     /// If a call panics, its result is the error; the others of its task are made all the same. If a task was not run, there
     /// is one error for all its calls.

@@ -28,17 +28,17 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Whether there is nothing more to wait for.
+    /// Returns whether there is nothing more to wait for.
     pub fn is_done(self) -> bool {
         !matches!(self, Phase::Pending | Phase::Running)
     }
 
-    /// Whether it was cancelled.
+    /// Returns whether it was cancelled.
     pub fn is_cancelled(self) -> bool {
         matches!(self, Phase::Cancelled | Phase::CancelledAndNotified)
     }
 
-    /// Whether the watches have been told.
+    /// Returns whether the watches have been told.
     pub fn is_final(self) -> bool {
         matches!(self, Phase::CancelledAndNotified | Phase::Finished)
     }
@@ -59,13 +59,13 @@ struct State<T, C> {
 pub struct Due<C>(Listeners<C>);
 
 impl<C> Due<C> {
-    /// Whether there is no callback, and no watch that was told.
+    /// Returns whether there is no callback, and no watch that was told.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The callbacks, in the order in which they came.
+    /// Returns the callbacks, in the order in which they came.
     pub fn callbacks(self) -> impl Iterator<Item = C> {
         self.0.into_iter().filter_map(|listener| match listener {
             Listener::Callback(callback) => Some(callback),
@@ -158,7 +158,7 @@ impl<T, C, L: RawLock> Default for Outcome<T, C, L> {
 }
 
 impl<T, C, L: RawLock> Outcome<T, C, L> {
-    /// A pending outcome.
+    /// Creates a pending outcome.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Outcome {
@@ -166,7 +166,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// A pending outcome.
+    /// Creates a pending outcome.
     #[cfg(loom)]
     pub fn new() -> Self {
         Outcome {
@@ -174,7 +174,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// Its phase at this moment. Never blocks.
+    /// Returns its phase at this moment. Never blocks.
     #[inline]
     pub fn phase(&self) -> Phase {
         self.state.lock().phase
@@ -255,7 +255,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         self.state.lock().asked = true;
     }
 
-    /// Whether a caller tried to cancel the task when it was already running.
+    /// Returns whether a caller tried to cancel the task when it was already running.
     pub fn is_asked_to_stop(&self) -> bool {
         self.state.lock().asked
     }
@@ -318,7 +318,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         Some((contents, state.waiters.notify_all()))
     }
 
-    /// Whether nothing has happened to it yet. Never blocks.
+    /// Returns whether nothing has happened to it yet. Never blocks.
     pub fn is_untouched(&self) -> bool {
         let state = self.state.lock();
         state.phase == Phase::Pending
@@ -397,7 +397,7 @@ impl<T: Send, C: Send, L: RawLock> Outcome<T, C, L> {
 }
 
 impl<T: Send, C: Send> Owned for State<T, C> {
-    /// The thread that began with the task, if an observer was registered then.
+    /// Returns the thread that began with the task, if an observer was registered then.
     fn owners(&self) -> Vec<ThreadIdent> {
         let runs = self.phase == Phase::Running && !self.retired;
         self.waiters.owner().filter(|_| runs).into_iter().collect()

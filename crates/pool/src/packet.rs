@@ -110,7 +110,7 @@ impl<F, T, I: Iterator<Item = Callback<T>>> Link for Callbacks<F, T, I> {
     }
 }
 
-/// The callbacks that are due for the task of `packet`. `None` if there are none.
+/// Returns the callbacks that are due for the task of `packet`. `None` if there are none.
 pub(crate) fn link<F: 'static, T: 'static>(
     packet: Arc<Packet<F, T>>,
     due: Due<Callback<T>>,

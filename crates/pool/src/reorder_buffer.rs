@@ -74,12 +74,12 @@ impl<T, L: RawLock> fmt::Debug for ReorderBuffer<T, L> {
 }
 
 impl<T, L: RawLock> ReorderBuffer<T, L> {
-    /// An empty buffer whose values are taken in the order of their numbers.
+    /// Creates an empty buffer whose values are taken in the order of their numbers.
     pub fn in_order() -> Self {
         Self::new(true)
     }
 
-    /// An empty buffer whose values are taken as they come.
+    /// Creates an empty buffer whose values are taken as they come.
     pub fn as_they_come() -> Self {
         Self::new(false)
     }
@@ -222,7 +222,7 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         self.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// Whether there is a reader that is behind. Then it helps to put nothing for a moment.
+    /// Returns whether there is a reader that is behind. Then it helps to put nothing for a moment.
     #[inline]
     pub fn is_behind(&self) -> bool {
         // Relaxed: a guess.
@@ -247,29 +247,29 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         }
     }
 
-    /// How many values have been put.
+    /// Returns how many values have been put.
     pub fn put(&self) -> u64 {
         // Relaxed: for information only.
         self.put.load(Ordering::Relaxed)
     }
 
-    /// How many values have had their turn.
+    /// Returns how many values have had their turn.
     pub fn came(&self) -> usize {
         self.order.lock().next
     }
 
-    /// How many values there will be in all, if that is known.
+    /// Returns how many values there will be in all, if that is known.
     pub fn length(&self) -> Option<u64> {
         // Relaxed: as above.
         Some(self.length.load(Ordering::Relaxed)).filter(|&length| length != UNKNOWN)
     }
 
-    /// How many values can be taken at this moment.
+    /// Returns how many values can be taken at this moment.
     pub fn ready(&self) -> usize {
         self.came.len()
     }
 
-    /// How many values were put and not taken.
+    /// Returns how many values were put and not taken.
     #[inline]
     fn kept(&self) -> usize {
         self.came.len() + self.order.lock().early.len()

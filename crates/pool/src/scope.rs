@@ -42,7 +42,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     /// Submits `function`, as [`ThreadPool::submit`] does. It may borrow all that outlives the scope.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`].
+    /// The same as for [`ThreadPool::submit`].
     pub fn submit<T, F>(&'scope self, function: F) -> Result<ScopedTask<'scope, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -51,10 +51,10 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         self.submit_until(Deadline::NEVER, function)
     }
 
-    /// As [`Scope::submit`], if there is room. Never blocks.
+    /// Like [`Scope::submit`], if there is room. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::try_submit`].
+    /// The same as for [`ThreadPool::try_submit`].
     pub fn try_submit<T, F>(&'scope self, function: F) -> Result<ScopedTask<'scope, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -63,10 +63,10 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         self.submit_until(Deadline::PASSED, function)
     }
 
-    /// As [`Scope::submit`], but blocks for `timeout` at most.
+    /// Like [`Scope::submit`], but blocks for `timeout` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_timeout<T, F>(
         &'scope self,
         timeout: Duration,
@@ -79,10 +79,10 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         self.submit_until(Deadline::after(timeout), function)
     }
 
-    /// As [`Scope::submit`], but blocks until `deadline` at most.
+    /// Like [`Scope::submit`], but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_deadline<T, F>(
         &'scope self,
         deadline: Instant,
@@ -162,7 +162,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     }
 }
 
-/// The function of a call that a pool has refused.
+/// Returns the function of a call that a pool has refused.
 fn given_back<F, T>(slot: &Slot<F, T>, call: Box<dyn FnOnce() + Send>) -> F {
     let function = slot.take_function();
     drop(call);

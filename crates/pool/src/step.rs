@@ -15,7 +15,7 @@ pub(crate) fn set_worker(is_worker: bool) {
     IS_WORKER.set(is_worker);
 }
 
-/// Whether the calling thread is a worker of a Rust pool.
+/// Returns whether the calling thread is a worker of a Rust pool.
 #[cfg(not(loom))]
 pub(crate) fn is_worker() -> bool {
     IS_WORKER.get()

@@ -41,7 +41,7 @@ impl<'a, F> Attempts<'a, F> {
         }
     }
 
-    /// Whether it has given its result. Then it stays pending.
+    /// Returns whether it has given its result. Then it stays pending.
     pub(crate) fn is_over(&self) -> bool {
         self.place.is_done()
     }
@@ -111,7 +111,7 @@ impl<'a, T, F> Submitting<'a, T, F> {
         }
     }
 
-    /// Whether it has given its result. Then it stays pending.
+    /// Returns whether it has given its result. Then it stays pending.
     pub fn is_terminated(&self) -> bool {
         self.attempts.is_over()
     }

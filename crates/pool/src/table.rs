@@ -86,7 +86,7 @@ impl<L: RawLock> Resource for Workers<'_, L> {
 }
 
 impl Owned for Table {
-    /// The workers that were shown. Asked for no other wait than one for the workers.
+    /// Returns the workers that were shown. Asked for no other wait than one for the workers.
     fn owners(&self) -> Vec<ThreadIdent> {
         self.shown.clone()
     }
@@ -131,13 +131,13 @@ impl Table {
         }
     }
 
-    /// How many tasks have ended: run by a worker, or dropped.
+    /// Returns how many tasks have ended: run by a worker, or dropped.
     #[inline]
     pub(crate) fn ended(&self) -> u64 {
         self.done + self.dropped
     }
 
-    /// How many tasks wait or run, if `put` tasks have been put into the queue.
+    /// Returns how many tasks wait or run, if `put` tasks have been put into the queue.
     pub(crate) fn unfinished(&self, put: usize) -> u64 {
         (self.direct + put as u64).saturating_sub(self.ended() + self.drained)
     }
@@ -185,13 +185,13 @@ impl Table {
         self.dropped += tasks;
     }
 
-    /// Whether as many tasks have ended as a waiter waits for.
+    /// Returns whether as many tasks have ended as a waiter waits for.
     #[inline]
     fn is_awaited(&self) -> bool {
         !self.waiters.is_unused() && self.ended() >= self.awaited
     }
 
-    /// The line of those that wait until `number` tasks have ended, for one that joins it.
+    /// Returns the line of those that wait until `number` tasks have ended, for one that joins it.
     pub(crate) fn waiters_for(&mut self, number: u64) -> &mut WaitQueue {
         self.awaited = if self.waiters.is_empty() {
             number
@@ -201,7 +201,7 @@ impl Table {
         &mut self.waiters
     }
 
-    /// The line of those that wait until a number of tasks have ended, for one that leaves it.
+    /// Returns the line of those that wait until a number of tasks have ended, for one that leaves it.
     pub(crate) fn waiters(&mut self) -> &mut WaitQueue {
         &mut self.waiters
     }
@@ -215,7 +215,7 @@ impl Table {
         }
     }
 
-    /// Whether this process was forked since the workers were counted.
+    /// Returns whether this process was forked since the workers were counted.
     pub(crate) fn is_of_parent(&self) -> bool {
         self.generation != fork::generation()
     }

@@ -60,7 +60,7 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// The side of its packet that a handle sees.
+    /// Returns the side of its packet that a handle sees.
     pub(crate) fn ends(&self) -> Arc<dyn Ends<T>> {
         self.ends.clone()
     }
@@ -101,7 +101,7 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// As [`Task::result`], if the task is done or cancelled. Never blocks.
+    /// Like [`Task::result`], if the task is done or cancelled. Never blocks.
     ///
     /// # Errors
     /// The outer error is the task itself, which is not done. The inner error is that of [`Task::result`].
@@ -109,7 +109,7 @@ impl<T: Send + 'static> Task<T> {
         self.result_until(Deadline::PASSED)
     }
 
-    /// As [`Task::result`], but blocks for `timeout` at most: then the task comes back.
+    /// Like [`Task::result`], but blocks for `timeout` at most: then the task comes back.
     ///
     /// ```
     /// use std::time::Duration;
@@ -128,15 +128,15 @@ impl<T: Send + 'static> Task<T> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Task::try_result`]. The task comes back, too, if an observer refuses the wait.
+    /// The same as for [`Task::try_result`]. The task comes back, too, if an observer refuses the wait.
     pub fn result_timeout(self, timeout: Duration) -> Result<Result<T, TaskError>, Self> {
         self.result_until(Deadline::after(timeout))
     }
 
-    /// As [`Task::result`], but blocks until `deadline` at most: then the task comes back.
+    /// Like [`Task::result`], but blocks until `deadline` at most: then the task comes back.
     ///
     /// # Errors
-    /// Those of [`Task::result_timeout`].
+    /// The same as for [`Task::result_timeout`].
     pub fn result_deadline(self, deadline: Instant) -> Result<Result<T, TaskError>, Self> {
         self.result_until(deadline.into())
     }
@@ -182,7 +182,7 @@ impl<T: Send + 'static> Task<T> {
     /// Waits until the task is done or cancelled. Blocks until then, until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`Task::wait_timeout`].
+    /// The same as for [`Task::wait_timeout`].
     pub fn wait_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
         self.wait_until(deadline.into())
     }
@@ -233,7 +233,7 @@ impl<T: Send + 'static> Task<T> {
 }
 
 impl<T> Task<T> {
-    /// Whether there is a result at this moment, or there will never be one. Never blocks.
+    /// Returns whether there is a result at this moment, or there will never be one. Never blocks.
     pub fn is_done(&self) -> bool {
         self.ends.end().is_foreign() || self.ends.end().is_done()
     }

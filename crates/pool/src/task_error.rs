@@ -65,12 +65,12 @@ impl error::Error for TaskError {
 }
 
 impl TaskError {
-    /// Whether the task was cancelled.
+    /// Returns whether the task was cancelled.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, TaskError::Cancelled)
     }
 
-    /// Whether the task panicked.
+    /// Returns whether the task panicked.
     pub fn is_panic(&self) -> bool {
         matches!(self, TaskError::Panicked(_))
     }
@@ -99,12 +99,12 @@ impl Panic {
         }))
     }
 
-    /// The message of the panic.
+    /// Returns the message of the panic.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The value that the task panicked with.
+    /// Returns the value that the task panicked with.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         let payload = self.0.payload.lock().take();
         payload.unwrap_or_else(|| Box::new(self.0.message))
@@ -158,7 +158,7 @@ impl fmt::Display for JoinError {
 impl error::Error for JoinError {}
 
 impl JoinError {
-    /// Whether the time was too short.
+    /// Returns whether the time was too short.
     pub fn is_timed_out(self) -> bool {
         self == JoinError::TimedOut
     }
@@ -179,17 +179,17 @@ pub enum SubmitError<F> {
 }
 
 impl<F> SubmitError<F> {
-    /// Whether there was no room for the task in time.
+    /// Returns whether there was no room for the task in time.
     pub fn is_full(&self) -> bool {
         matches!(self, SubmitError::Full(_))
     }
 
-    /// Whether the pool was shut down.
+    /// Returns whether the pool was shut down.
     pub fn is_shut_down(&self) -> bool {
         matches!(self, SubmitError::ShutDown(_))
     }
 
-    /// The function.
+    /// Returns the function.
     pub fn into_inner(self) -> F {
         match self {
             SubmitError::Full(function)
@@ -199,7 +199,7 @@ impl<F> SubmitError<F> {
         }
     }
 
-    /// The same reason with another value to return.
+    /// Returns the same reason with another value to return.
     pub(crate) fn map<G>(self, other: impl FnOnce(F) -> G) -> SubmitError<G> {
         match self {
             SubmitError::Full(function) => SubmitError::Full(other(function)),

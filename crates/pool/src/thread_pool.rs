@@ -64,12 +64,12 @@ impl ThreadPool {
         &self.inner
     }
 
-    /// A pool of at most `workers` threads; 0 for as many as there are processors. Starts no thread.
+    /// Creates a pool of at most `workers` threads; 0 for as many as there are processors. Starts no thread.
     pub fn new(workers: usize) -> Self {
         Self::builder().workers(workers).build()
     }
 
-    /// The settings of a pool, to change before it is made.
+    /// Returns the settings of a pool, to change before it is made.
     ///
     /// ```
     /// use interlock::pool::{SubmitError, ThreadPool};
@@ -99,7 +99,7 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).submit(function)
     }
 
-    /// As [`ThreadPool::submit`], if there is room. Never blocks.
+    /// Like [`ThreadPool::submit`], if there is room. Never blocks.
     ///
     /// # Errors
     /// As many tasks wait as the limit allows; the pool was shut down, or could not start its first worker.
@@ -111,7 +111,7 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).try_submit(function)
     }
 
-    /// As [`ThreadPool::submit`], but blocks for `timeout` at most.
+    /// Like [`ThreadPool::submit`], but blocks for `timeout` at most.
     ///
     /// # Errors
     /// There was no room for that long; the pool was shut down, or could not start its first worker.
@@ -123,10 +123,10 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).submit_timeout(timeout, function)
     }
 
-    /// As [`ThreadPool::submit`], but blocks until `deadline` at most.
+    /// Like [`ThreadPool::submit`], but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_deadline<T, F>(&self, deadline: Instant, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -135,7 +135,8 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).submit_deadline(deadline, function)
     }
 
-    /// The same pool, for tasks with a priority. The smallest number is taken first; the default is 0.
+    /// Returns the same pool, for tasks with a priority. The smallest number is taken first; the default is
+    /// 0.
     ///
     /// ```
     /// let pool = interlock::pool::ThreadPool::new(1);
@@ -201,15 +202,15 @@ impl ThreadPool {
         self.join_with(&mut WaitContext::uninterruptible())
     }
 
-    /// As [`ThreadPool::join`], if the pool has ended. Never blocks.
+    /// Like [`ThreadPool::join`], if the pool has ended. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::join_timeout`].
+    /// The same as for [`ThreadPool::join_timeout`].
     pub fn try_join(&self) -> Result<(), JoinError> {
         self.join_with(&mut WaitContext::until(Deadline::PASSED))
     }
 
-    /// As [`ThreadPool::join`], but blocks for `timeout` at most.
+    /// Like [`ThreadPool::join`], but blocks for `timeout` at most.
     ///
     /// # Errors
     /// The pool had not ended by then; or a task of the pool calls this, or an observer refused the wait.
@@ -217,10 +218,10 @@ impl ThreadPool {
         self.join_with(&mut WaitContext::until(Deadline::after(timeout)))
     }
 
-    /// As [`ThreadPool::join`], but blocks until `deadline` at most.
+    /// Like [`ThreadPool::join`], but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::join_timeout`].
+    /// The same as for [`ThreadPool::join_timeout`].
     pub fn join_deadline(&self, deadline: Instant) -> Result<(), JoinError> {
         self.join_with(&mut WaitContext::until(deadline.into()))
     }
@@ -239,7 +240,7 @@ impl ThreadPool {
         }
     }
 
-    /// How many tasks there are of each kind, at this moment. Never blocks.
+    /// Returns how many tasks there are of each kind, at this moment. Never blocks.
     pub fn stats(&self) -> Stats {
         self.inner.stats()
     }
@@ -295,10 +296,10 @@ impl<'a> At<'a> {
         &self.pool.inner
     }
 
-    /// As [`ThreadPool::submit`], which says when this blocks.
+    /// Like [`ThreadPool::submit`], which says when this blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`].
+    /// The same as for [`ThreadPool::submit`].
     pub fn submit<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -307,10 +308,10 @@ impl<'a> At<'a> {
         self.submit_until(Deadline::NEVER, function)
     }
 
-    /// As [`ThreadPool::submit_timeout`].
+    /// Like [`ThreadPool::submit_timeout`].
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_timeout<T, F>(&self, timeout: Duration, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -319,10 +320,10 @@ impl<'a> At<'a> {
         self.submit_until(Deadline::after(timeout), function)
     }
 
-    /// As [`ThreadPool::submit_deadline`].
+    /// Like [`ThreadPool::submit_deadline`].
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_deadline<T, F>(&self, deadline: Instant, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -343,10 +344,10 @@ impl<'a> At<'a> {
         self.pool.put(self.priority, function, deadline)
     }
 
-    /// As [`ThreadPool::try_submit`]. Never blocks.
+    /// Like [`ThreadPool::try_submit`]. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::try_submit`].
+    /// The same as for [`ThreadPool::try_submit`].
     pub fn try_submit<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -355,7 +356,7 @@ impl<'a> At<'a> {
         self.submit_until(Deadline::PASSED, function)
     }
 
-    /// As [`ThreadPool::submit_async`].
+    /// Like [`ThreadPool::submit_async`].
     pub fn submit_async<T, F>(&self, function: F) -> Submitting<'a, T, F>
     where
         F: FnOnce() -> T + Send + 'static,

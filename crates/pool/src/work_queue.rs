@@ -24,8 +24,8 @@ impl<W, L: RawLock> PoolCore<W, L> {
             .map_err(without_priority)
     }
 
-    /// As [`PoolCore::try_put`], for workers that take by [`PoolCore::take_fork_guarded`]. These wake in turn: each wakes the
-    /// next when it has come, if there is still a task. Never blocks.
+    /// Like [`PoolCore::try_put`], for workers that take by [`PoolCore::take_fork_guarded`]. These wake in
+    /// turn: each wakes the next when it has come, if there is still a task. Never blocks.
     ///
     /// # Errors
     /// As for [`PoolCore::try_put`].
@@ -151,7 +151,8 @@ impl<W, L: RawLock> PoolCore<W, L> {
         self.tasks.register(Side::Put, waiter)
     }
 
-    /// As [`PoolCore::line_up_for_room`], for a task at its turn: one that was notified in vain keeps its place. Never blocks.
+    /// Like [`PoolCore::line_up_for_room`], for a task at its turn: one that was notified in vain keeps its
+    /// place. Never blocks.
     #[cfg(not(loom))]
     pub(crate) fn line_up_task_for_room(&self, turn: Turn<'_>) -> bool {
         self.tasks.register_turn(Side::Put, turn)

@@ -63,7 +63,7 @@ pub struct WorkerToken {
 }
 
 impl WorkerToken {
-    /// How many workers there were with this one.
+    /// Returns how many workers there were with this one.
     pub fn number(self) -> usize {
         self.number
     }
@@ -167,7 +167,7 @@ fn enter(table: &mut Table) -> Option<WorkerToken> {
 }
 
 impl<W, L: RawLock> PoolCore<W, L> {
-    /// How many workers the caller has to start. Never blocks.
+    /// Returns how many workers the caller has to start. Never blocks.
     ///
     /// After the put of a task, with [`Growth::PerTask`] and no `more`: if so many are started, the task has a worker that
     /// has no other task, or there are as many workers as the limit allows.
@@ -187,7 +187,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
         wanted.min(table.limit).saturating_sub(table.workers)
     }
 
-    /// Whether as many workers as the limit allows have certainly started. Never blocks.
+    /// Returns whether as many workers as the limit allows have certainly started. Never blocks.
     pub fn is_full(&self) -> bool {
         let table = self.table.lock();
         table.workers.saturating_sub(table.starting) >= table.limit
@@ -226,8 +226,8 @@ impl<W, L: RawLock> PoolCore<W, L> {
         self.start_counted(false, start)
     }
 
-    /// As [`PoolCore::try_start`], for a worker that gets its first task from the caller. That task is counted with it, and
-    /// does not pass through the queue. Never blocks, unless `start` does.
+    /// Like [`PoolCore::try_start`], for a worker that gets its first task from the caller. That task is
+    /// counted with it, and does not pass through the queue. Never blocks, unless `start` does.
     pub fn try_start_with_task<E>(&self, start: impl FnOnce(WorkerToken) -> Result<(), E>) -> Started<E> {
         self.start_counted(true, start)
     }
@@ -273,7 +273,8 @@ impl<W, L: RawLock> PoolCore<W, L> {
         joiners.run();
     }
 
-    /// Whether a worker has certainly started and not left. Blocks while there is none and one is being started.
+    /// Returns whether a worker has certainly started and not left. Blocks while there is none and one is
+    /// being started.
     ///
     /// (If a worker leaves before its start is known, another one that runs is taken for one that is being started, for a
     /// moment: then the answer is no.)
@@ -326,7 +327,8 @@ impl<W, L: RawLock> PoolCore<W, L> {
         Some((task, Running::new(&self.table)))
     }
 
-    /// The count of a task that the caller has taken by [`PoolCore::try_take`], and is going to end. Never blocks.
+    /// Returns the count of a task that the caller has taken by [`PoolCore::try_take`], and is going to end.
+    /// Never blocks.
     pub fn running(&self) -> Running<'_, L> {
         Running::new(&self.table)
     }
@@ -361,12 +363,12 @@ impl<W, L: RawLock> PoolCore<W, L> {
         Outer(HERE.replace(Here { core, runs_tasks }))
     }
 
-    /// Whether the calling thread is a worker of this pool.
+    /// Returns whether the calling thread is a worker of this pool.
     pub fn is_worker(&self) -> bool {
         std::ptr::eq(HERE.get().core, std::ptr::from_ref(self).cast())
     }
 
-    /// Whether the code that calls this is a task of this pool, or called by one.
+    /// Returns whether the code that calls this is a task of this pool, or called by one.
     pub(crate) fn is_in_task(&self) -> bool {
         self.is_worker() && HERE.get().runs_tasks
     }

@@ -207,7 +207,7 @@ fn what_is_put_while_all_is_discarded_stays_nowhere() {
     }
 }
 
-/// How many workers a pool lacks that wants one for each task.
+/// Returns how many workers a pool lacks that wants one for each task.
 fn missing(core: &PoolCore<u32>, more: usize) -> usize {
     core.missing(Growth::PerTask { more })
 }

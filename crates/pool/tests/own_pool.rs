@@ -101,7 +101,7 @@ fn tasks_that_wait_within_each_other_end_before_the_stack_does() {
     }
 }
 
-/// As [`descend`], by tasks that take some of the stack themselves, and tell which threads they run on.
+/// Like [`descend`], by tasks that take some of the stack themselves, and tell which threads they run on.
 fn descend_broadly(pool: &Arc<ThreadPool>, levels: usize, threads: &Arc<Mutex<HashSet<ThreadIdent>>>) {
     let frame = std::hint::black_box([levels; 1_000]);
     threads.lock().unwrap().insert(ThreadIdent::current());

@@ -180,7 +180,7 @@ impl Barrier {
         self.engine.get(py).parties()
     }
 
-    /// How many parties wait. The caller knows that the barrier is native.
+    /// Returns how many parties wait. The caller knows that the barrier is native.
     pub(crate) fn waiting(&self, py: Python<'_>) -> usize {
         self.engine.get(py).waiting()
     }

@@ -77,7 +77,7 @@ impl OwnLock {
         }
     }
 
-    /// Whether the calling thread holds the lock, as far as that kind of lock can tell.
+    /// Returns whether the calling thread holds the lock, as far as that kind of lock can tell.
     #[inline]
     fn is_owned(&self, py: Python<'_>) -> bool {
         match self {

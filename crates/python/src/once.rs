@@ -17,7 +17,7 @@ impl<T> Once<T> {
         Once(OnceLock::new())
     }
 
-    /// The value, if it was made.
+    /// Returns the value, if it was made.
     #[inline]
     pub(crate) fn get(&self, _py: Python<'_>) -> Option<&T> {
         self.0.get()
@@ -28,7 +28,7 @@ impl<T> Once<T> {
         self.0.get_or_init(|| value)
     }
 
-    /// The value, which is made if there is none.
+    /// Returns the value, which is made if there is none.
     ///
     /// # Errors
     /// It can't be made.

@@ -24,7 +24,7 @@ pub(crate) struct Turn<const CALLS: u32> {
 }
 
 impl<const CALLS: u32> Turn<CALLS> {
-    /// A turn that starts now.
+    /// Creates a turn that starts now.
     pub(crate) fn new() -> Self {
         Turn {
             calls: 0,

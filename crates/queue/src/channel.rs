@@ -11,7 +11,7 @@ use crate::refusal::{RecvError, SendError};
 use crate::state::{Arrival, Discard};
 use crate::store::Fifo;
 
-/// A channel for at most `bound` items: senders wait while there are as many.
+/// Creates a channel for at most `bound` items: senders wait while there are as many.
 ///
 /// # Panics
 /// `bound` is 0: use `bounded(1)`, or [`unbounded()`].
@@ -37,7 +37,7 @@ pub fn bounded<T>(bound: usize) -> (Sender<T>, Receiver<T>) {
     channel(bound)
 }
 
-/// A channel for any number of items: senders never wait.
+/// Creates a channel for any number of items: senders never wait.
 ///
 /// ```
 /// use interlock::queue::{SendError, unbounded};
@@ -170,13 +170,14 @@ impl<T> Receiver<T> {
         self.queue().take_with(&mut context).map_err(RecvError::of)
     }
 
-    /// The items as they come, until the channel is empty and all senders are gone. Each step blocks as
-    /// [`Receiver::recv`] does.
+    /// Returns the items as they come, until the channel is empty and all senders are gone. Each step blocks
+    /// as [`Receiver::recv`] does.
     pub fn iter(&self) -> ChannelIter<'_, T> {
         ChannelIter(self)
     }
 
-    /// The items that are there now, and those that come meanwhile: ends when the channel is empty. Never blocks.
+    /// Returns the items that are there now, and those that come meanwhile: ends when the channel is empty.
+    /// Never blocks.
     pub fn try_iter(&self) -> ChannelTryIter<'_, T> {
         ChannelTryIter(self)
     }
@@ -231,7 +232,8 @@ impl<T> IntoIterator for Receiver<T> {
     type Item = T;
     type IntoIter = ChannelIntoIter<T>;
 
-    /// The items as they come, until the channel is empty and all senders are gone. Each step blocks as [`Receiver::recv`] does.
+    /// Returns the items as they come, until the channel is empty and all senders are gone. Each step blocks
+    /// as [`Receiver::recv`] does.
     ///
     /// ```
     /// let (sender, receiver) = interlock::queue::unbounded();
@@ -283,22 +285,22 @@ impl<T> Drop for Receiver<T> {
 macro_rules! both {
     ($($name:ident),*) => {$(
         impl<T> $name<T> {
-            /// How many items there are at this moment. Never blocks.
+            /// Returns how many items there are at this moment. Never blocks.
             pub fn len(&self) -> usize {
                 self.queue().len()
             }
 
-            /// Whether there is no item at this moment. Never blocks.
+            /// Returns whether there is no item at this moment. Never blocks.
             pub fn is_empty(&self) -> bool {
                 self.queue().is_empty()
             }
 
-            /// Whether there is no room at this moment. Never blocks.
+            /// Returns whether there is no room at this moment. Never blocks.
             pub fn is_full(&self) -> bool {
                 self.queue().is_full()
             }
 
-            /// Whether one side of the channel is gone. Never blocks.
+            /// Returns whether one side of the channel is gone. Never blocks.
             pub fn is_disconnected(&self) -> bool {
                 self.queue().is_over()
             }

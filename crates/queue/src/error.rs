@@ -17,7 +17,7 @@ pub enum PutError<T> {
 }
 
 impl<T> PutError<T> {
-    /// The item that was not put.
+    /// Returns the item that was not put.
     pub fn into_inner(self) -> T {
         match self {
             PutError::Full(item)

@@ -24,7 +24,7 @@ macro_rules! futures {
         }
 
         impl<'a, $parameter $(: $bound)?> $name<'a, $parameter> {
-            /// Whether it has given its result.
+            /// Returns whether it has given its result.
             pub fn is_terminated(&self) -> bool {
                 self.inner.is_terminated()
             }
@@ -95,7 +95,7 @@ impl<S: Store> Queue<S> {
         }
     }
 
-    /// As [`Queue::get_async`], with a guard as [`Queue::get_task`] has it.
+    /// Like [`Queue::get_async`], with a guard as [`Queue::get_task`] has it.
     pub fn get_task_async(&self) -> GettingTask<'_, S> {
         GettingTask {
             inner: self.raw.get_async(),

@@ -18,7 +18,7 @@ use crate::waiting::{Reserving, Telling, Way};
 
 /// The operations of a [`Queue`] that are for hosts of threads, such as an interpreter, and for pools of workers.
 pub trait HostQueue<S: Store>: Sized {
-    /// As [`Queue::with_store`], with a raw lock of the caller's choice.
+    /// Like [`Queue::with_store`], with a raw lock of the caller's choice.
     fn with_store_in(items: S, bound: usize) -> Self;
 
     /// Like [`Queue::try_put`], but returns whether a getter was waiting for the item. Never blocks.
@@ -62,8 +62,8 @@ pub trait HostQueue<S: Store>: Sized {
     /// whatever it saw. Never blocks.
     fn watch_wake_next(&self) -> bool;
 
-    /// Whether a getter would find an item, or the end of the queue. If another thread uses the queue, the answer is no. Never
-    /// blocks.
+    /// Returns whether a getter would find an item, or the end of the queue. If another thread uses the
+    /// queue, the answer is no. Never blocks.
     fn is_worth_a_look(&self) -> bool;
 
     /// Puts an item in. Blocks while the queue is full, until `context` ends the wait.
@@ -154,7 +154,8 @@ pub trait HostQueue<S: Store>: Sized {
     /// `None` without calling it if another thread is using the queue. Never blocks.
     fn try_look<R>(&self, look: impl FnOnce(&S) -> R) -> Option<R>;
 
-    /// How many items were put whose task is not done, and how many of them are in the queue, at one moment. Never blocks.
+    /// Returns how many items were put whose task is not done, and how many of them are in the queue, at one
+    /// moment. Never blocks.
     fn unfinished_and_len(&self) -> (usize, usize);
 
     /// Forgets the waiters: for the child of a fork, which has only one thread. Items stay.
@@ -179,7 +180,7 @@ pub trait HostQueue<S: Store>: Sized {
     /// The same as for [`HostQueue::get_with`].
     fn get_reserved_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError>;
 
-    /// How many items are not reserved for getters at this moment. Never blocks.
+    /// Returns how many items are not reserved for getters at this moment. Never blocks.
     fn unreserved(&self) -> usize;
 
     /// Visits each item in place, under the queue's lock. `visit` must only read. If another thread is using the queue,

@@ -197,13 +197,14 @@ impl<S: Store> Queue<S> {
         got.map_err(GetError::of)
     }
 
-    /// The items as they come, until the queue is shut down and empty. Each step blocks as [`Queue::get`] does. Several
-    /// threads may iterate at once: each item goes to one of them.
+    /// Returns the items as they come, until the queue is shut down and empty. Each step blocks as
+    /// [`Queue::get`] does. Several threads may iterate at once: each item goes to one of them.
     pub fn iter(&self) -> Iter<'_, S> {
         Iter(self)
     }
 
-    /// The items that are there now, and those that come meanwhile: ends when the queue is empty. Never blocks.
+    /// Returns the items that are there now, and those that come meanwhile: ends when the queue is empty.
+    /// Never blocks.
     pub fn try_iter(&self) -> TryIter<'_, S> {
         TryIter(self)
     }
@@ -216,7 +217,7 @@ impl<S: Store> Queue<S> {
 
 /// Tasks: an item is a task from when it is put until it is done.
 impl<S: Store> Queue<S> {
-    /// As [`Queue::get`]; the item counts as done when the guard is dropped, also by a panic.
+    /// Like [`Queue::get`]; the item counts as done when the guard is dropped, also by a panic.
     ///
     /// # Errors
     /// As for [`Queue::get`].
@@ -241,7 +242,7 @@ impl<S: Store> Queue<S> {
         self.get().map(|item| TaskGuard::new(&self.raw, item))
     }
 
-    /// As [`Queue::try_get`], with a guard as [`Queue::get_task`] has it.
+    /// Like [`Queue::try_get`], with a guard as [`Queue::get_task`] has it.
     ///
     /// # Errors
     /// As for [`Queue::try_get`].
@@ -249,7 +250,7 @@ impl<S: Store> Queue<S> {
         self.try_get().map(|item| TaskGuard::new(&self.raw, item))
     }
 
-    /// As [`Queue::get_timeout`], with a guard as [`Queue::get_task`] has it.
+    /// Like [`Queue::get_timeout`], with a guard as [`Queue::get_task`] has it.
     ///
     /// # Errors
     /// As for [`Queue::get_timeout`].
@@ -258,7 +259,7 @@ impl<S: Store> Queue<S> {
             .map(|item| TaskGuard::new(&self.raw, item))
     }
 
-    /// As [`Queue::get_deadline`], with a guard as [`Queue::get_task`] has it.
+    /// Like [`Queue::get_deadline`], with a guard as [`Queue::get_task`] has it.
     ///
     /// # Errors
     /// As for [`Queue::get_deadline`].
@@ -276,7 +277,7 @@ impl<S: Store> Queue<S> {
         self.raw.task_done()
     }
 
-    /// How many items were put and are not done. Never blocks.
+    /// Returns how many items were put and are not done. Never blocks.
     pub fn unfinished(&self) -> usize {
         self.raw.unfinished()
     }
@@ -286,7 +287,7 @@ impl<S: Store> Queue<S> {
         let _ = self.raw.wait_for_tasks(&mut WaitContext::uninterruptible());
     }
 
-    /// Whether every item is done. Never blocks.
+    /// Returns whether every item is done. Never blocks.
     ///
     /// # Errors
     /// One is not.
@@ -337,27 +338,27 @@ impl<S: Store> Queue<S> {
         self.raw.shutdown(discard)
     }
 
-    /// Whether it was shut down. Never blocks.
+    /// Returns whether it was shut down. Never blocks.
     pub fn is_shut_down(&self) -> bool {
         self.raw.is_shut_down()
     }
 
-    /// How many items there are at this moment. Never blocks.
+    /// Returns how many items there are at this moment. Never blocks.
     pub fn len(&self) -> usize {
         self.raw.len()
     }
 
-    /// Whether there is no item at this moment. Never blocks.
+    /// Returns whether there is no item at this moment. Never blocks.
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
     }
 
-    /// Whether there is no room at this moment. Never blocks.
+    /// Returns whether there is no room at this moment. Never blocks.
     pub fn is_full(&self) -> bool {
         self.raw.is_full()
     }
 
-    /// The most items that it takes, if there is a bound. Never blocks.
+    /// Returns the most items that it takes, if there is a bound. Never blocks.
     pub fn bound(&self) -> Option<usize> {
         Some(self.raw.state.lock().limit).filter(|&limit| limit != usize::MAX)
     }
@@ -410,14 +411,14 @@ impl<S: Store + IntoIterator<Item = <S as Store>::Item>> IntoIterator for Queue<
     type Item = <S as Store>::Item;
     type IntoIter = S::IntoIter;
 
-    /// The items that are in the queue.
+    /// Returns the items that are in the queue.
     fn into_iter(self) -> S::IntoIter {
         self.raw.clear().into_iter()
     }
 }
 
 impl<S: Store + Default> Default for Queue<S> {
-    /// An empty queue without a bound.
+    /// Returns an empty queue without a bound.
     fn default() -> Self {
         Queue {
             raw: Raw::empty(S::default(), usize::MAX),
@@ -426,7 +427,7 @@ impl<S: Store + Default> Default for Queue<S> {
 }
 
 impl<S: Store + Default> FromIterator<S::Item> for Queue<S> {
-    /// A queue without a bound that holds the items.
+    /// Returns a queue without a bound that holds the items.
     fn from_iter<I: IntoIterator<Item = S::Item>>(items: I) -> Self {
         let mut queue = Self::default();
         queue.extend(items);

@@ -25,7 +25,7 @@ impl Line {
         }
     }
 
-    /// Whether there never was a waiter. Costs less than [`Line::is_empty`].
+    /// Returns whether there never was a waiter. Costs less than [`Line::is_empty`].
     #[inline(always)]
     pub(crate) fn is_unused(&self) -> bool {
         self.waiters.is_unused()
@@ -36,7 +36,7 @@ impl Line {
         self.waiters.is_empty()
     }
 
-    /// How many notified threads have not arrived.
+    /// Returns how many notified threads have not arrived.
     #[inline(always)]
     pub(crate) fn coming(&self) -> usize {
         if self.coming == 0 || self.generation != fork::generation() {

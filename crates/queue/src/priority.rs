@@ -29,7 +29,7 @@ fn parent(at: usize) -> usize {
 }
 
 impl<P: Ord, T> Priority<P, T> {
-    /// An empty store.
+    /// Creates an empty store.
     pub const fn new() -> Self {
         Priority {
             heap: Vec::new(),

@@ -19,14 +19,14 @@ macro_rules! refusals {
         }
 
         impl<T> $put<T> {
-            /// The item.
+            /// Returns the item.
             pub fn into_inner(self) -> T {
                 match self {
                     $put::Full(item) | $put::$over(item) => item,
                 }
             }
 
-            /// Whether it may succeed later: there was no room in time.
+            /// Returns whether it may succeed later: there was no room in time.
             pub fn is_timed_out(&self) -> bool {
                 matches!(self, $put::Full(_))
             }
@@ -76,7 +76,7 @@ macro_rules! refusals {
         }
 
         impl $get {
-            /// Whether there may be an item later: none came in time.
+            /// Returns whether there may be an item later: none came in time.
             pub fn is_timed_out(&self) -> bool {
                 *self == $get::Empty
             }

@@ -23,7 +23,7 @@ impl<S: Store, L: RawLock> Resource for QueueResource<'_, S, L> {
 }
 
 impl<S: Store, L: RawLock> Queue<S, L> {
-    /// The queue, as the resource that a thread waits for. All sides of a queue have the same number.
+    /// Returns the queue, as the resource that a thread waits for. All sides of a queue have the same number.
     pub(crate) fn resource_of(&self, kind: ResourceKind) -> impl Resource + '_ {
         QueueResource { queue: self, kind }
     }

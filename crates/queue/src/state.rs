@@ -81,7 +81,7 @@ pub(crate) enum NoRoom {
 }
 
 impl NoRoom {
-    /// The error that returns `item`.
+    /// Returns the error that returns `item`.
     pub(crate) fn with<T>(self, item: T) -> PutError<T> {
         match self {
             NoRoom::Full => PutError::Full(item),
@@ -92,7 +92,7 @@ impl NoRoom {
 }
 
 impl<S: Store> State<S> {
-    /// A queue that takes at most `limit` items. `items` is empty.
+    /// Creates a queue that takes at most `limit` items. `items` is empty.
     pub(crate) const fn empty(items: S, limit: usize) -> Self {
         State {
             items,
@@ -105,7 +105,8 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// A queue that holds `items`, with an unfinished task for each, and takes at most `bound` items; 0 means no bound.
+    /// Creates a queue that holds `items`, with an unfinished task for each, and takes at most `bound` items;
+    /// 0 means no bound.
     pub(crate) fn new(items: S, bound: usize) -> Self {
         let unfinished = items.len();
         State {
@@ -114,7 +115,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Whether an item can be put in now.
+    /// Returns whether an item can be put in now.
     #[inline(always)]
     pub(crate) fn room(&self) -> Result<(), NoRoom> {
         match self.mode {
@@ -139,7 +140,7 @@ impl<S: Store> State<S> {
         (!self.getters.is_unused()).then(|| self.call_getter())
     }
 
-    /// The outcome of a put at this moment.
+    /// Returns the outcome of a put at this moment.
     #[inline]
     pub(crate) fn put_outcome(&self) -> PutOutcome {
         if self.getters.is_empty() {
@@ -255,7 +256,7 @@ impl<S: Store> State<S> {
         self.getters.waiters.notify_one()
     }
 
-    /// How many items are not reserved for getters.
+    /// Returns how many items are not reserved for getters.
     #[inline(always)]
     pub(crate) fn unreserved(&self) -> usize {
         self.items.len().saturating_sub(self.getters.coming())
@@ -308,7 +309,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// The line of waiters on one side.
+    /// Returns the line of waiters on one side.
     pub(crate) fn line(&mut self, side: Side) -> &mut WaitQueue {
         match side {
             Side::Get => &mut self.getters.waiters,
@@ -317,7 +318,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Whether an operation on this side could go on without waiting.
+    /// Returns whether an operation on this side could go on without waiting.
     pub(crate) fn is_ready(&self, side: Side) -> bool {
         match side {
             Side::Get => !self.items.is_empty() || self.mode != Mode::Open,

@@ -19,13 +19,13 @@ pub trait Store {
     /// Takes the next item out.
     fn pop(&mut self) -> Option<Self::Item>;
 
-    /// How many items there are.
+    /// Returns how many items there are.
     fn len(&self) -> usize;
 
     /// Takes all items out at once.
     fn take(&mut self) -> Self;
 
-    /// Whether there is no item.
+    /// Returns whether there is no item.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -48,12 +48,12 @@ pub type Fifo<T> = Deque<T, false>;
 pub type Lifo<T> = Deque<T, true>;
 
 impl<T, const LIFO: bool> Deque<T, LIFO> {
-    /// An empty store.
+    /// Creates an empty store.
     pub const fn new() -> Self {
         Deque(VecDeque::new())
     }
 
-    /// How many items fit without a new allocation.
+    /// Returns how many items fit without a new allocation.
     pub fn capacity(&self) -> usize {
         self.0.capacity()
     }
@@ -113,7 +113,7 @@ impl<T, const LIFO: bool> IntoIterator for Deque<T, LIFO> {
     type Item = T;
     type IntoIter = std::collections::vec_deque::IntoIter<T>;
 
-    /// The items, in the order in which they were put in.
+    /// Returns the items, in the order in which they were put in.
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }

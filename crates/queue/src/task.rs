@@ -65,7 +65,7 @@ pub struct Getting<'a, S: Store, L: RawLock = RawWordLock> {
 }
 
 impl<'a, S: Store, L: RawLock> Getting<'a, S, L> {
-    /// The queue.
+    /// Returns the queue.
     pub(crate) fn queue(&self) -> &'a Queue<S, L> {
         self.place.line().queue
     }
@@ -151,7 +151,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
 macro_rules! future {
     ($($name:ident),*) => {$(
         impl<S: Store, L: RawLock> $name<'_, S, L> {
-            /// Whether it has given its result. Then it stays pending.
+            /// Returns whether it has given its result. Then it stays pending.
             pub fn is_terminated(&self) -> bool {
                 self.place.is_done()
             }

@@ -32,7 +32,7 @@ impl<'a, S: Store> TaskGuard<'a, S> {
         }
     }
 
-    /// The item. Its task counts as done at once.
+    /// Returns the item. Its task counts as done at once.
     pub fn into_inner(guard: Self) -> S::Item {
         let TaskGuard { item, done } = guard;
         drop(done);

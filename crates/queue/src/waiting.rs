@@ -259,7 +259,7 @@ impl<S: Store> State<S> {
         self.room().err().filter(|reason| !matches!(reason, NoRoom::Full))
     }
 
-    /// The result of a join, if it has one.
+    /// Returns the result of a join, if it has one.
     pub(crate) fn joined(&self) -> Option<Result<(), JoinError>> {
         match self.mode {
             Mode::Retired => Some(Err(JoinError::Retired)),

@@ -46,7 +46,7 @@ impl Arena {
         })
     }
 
-    /// The memory itself.
+    /// Returns the memory itself.
     pub(crate) fn memory(&self) -> &SharedMemory {
         &self.memory
     }
@@ -55,17 +55,17 @@ impl Arena {
         self.file
     }
 
-    /// The number of its file, which is the same in all processes.
+    /// Returns the number of its file, which is the same in all processes.
     pub fn inode(&self) -> u64 {
         self.file.inode()
     }
 
-    /// The number of the arena's descriptor, which a child process needs for [`adopt`](Self::adopt).
+    /// Returns the number of the arena's descriptor, which a child process needs for [`adopt`](Self::adopt).
     pub fn descriptor(&self) -> i32 {
         self.memory.descriptor()
     }
 
-    /// This process's name.
+    /// Returns this process's name.
     #[inline]
     pub fn me(&self) -> Name {
         // Relaxed: it changes when this process has one thread.
@@ -85,12 +85,12 @@ impl Arena {
         self.fixed(SLOTS_AT + index as usize * size_of::<Slot>())
     }
 
-    /// The bits for the objects of which the process of slot `index` has handles.
+    /// Returns the bits for the objects of which the process of slot `index` has handles.
     pub(crate) fn row(&self, index: u32, word: usize) -> &Field64 {
         self.fixed(HELD_AT + (index as usize * ROW_WORDS + word) * 8)
     }
 
-    /// The bits for the objects that exist.
+    /// Returns the bits for the objects that exist.
     pub(crate) fn exists(&self, word: usize) -> &Field64 {
         self.fixed(EXISTS_AT + word * 8)
     }
@@ -143,7 +143,7 @@ impl Arena {
         Roster { _held: held }
     }
 
-    /// Whether the calling thread holds the lock of births and deaths.
+    /// Returns whether the calling thread holds the lock of births and deaths.
     pub(crate) fn holds_roster() -> bool {
         HOLDS_ROSTER.get()
     }

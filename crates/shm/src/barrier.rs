@@ -50,7 +50,7 @@ impl State {
         }
     }
 
-    /// The word after `word`, in this state. If it is another one, the sleepers are to be woken.
+    /// Returns the word after `word`, in this state. If it is another one, the sleepers are to be woken.
     fn after(self, word: u32) -> u32 {
         match State::of(word) == self {
             true => word,
@@ -58,7 +58,7 @@ impl State {
         }
     }
 
-    /// The state when the last has left.
+    /// Returns the state when the last has left.
     fn when_empty(self) -> Self {
         match self {
             State::Draining | State::Resetting => State::Filling,
@@ -66,14 +66,14 @@ impl State {
         }
     }
 
-    /// Whether those inside do not know yet how it ends.
+    /// Returns whether those inside do not know yet how it ends.
     fn is_open(self) -> bool {
         matches!(self, State::Filling | State::Full)
     }
 }
 
 impl Barrier {
-    /// A barrier in `arena` for `parties` parties.
+    /// Creates a barrier in `arena` for `parties` parties.
     ///
     /// # Errors
     /// The arena is full.
@@ -88,12 +88,12 @@ impl Barrier {
         Ok(Barrier(object))
     }
 
-    /// The barrier `id` of `arena`, which this process was given. `None` if it was not.
+    /// Returns the barrier `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<BarrierCell>(id).map(Barrier)
     }
 
-    /// The object that the barrier is.
+    /// Returns the object that the barrier is.
     pub fn object(&self) -> &Object {
         &self.0
     }
@@ -177,13 +177,13 @@ impl Barrier {
         });
     }
 
-    /// How many parties there are.
+    /// Returns how many parties there are.
     pub fn parties(&self) -> u32 {
         // Relaxed: it never changes.
         self.cell().parties.load(Ordering::Relaxed)
     }
 
-    /// How many threads wait for the others to come.
+    /// Returns how many threads wait for the others to come.
     pub fn waiting(&self) -> u32 {
         match self.cell().ledger.words() {
             [word, inside] if State::of(word).is_open() => inside,
@@ -191,7 +191,7 @@ impl Barrier {
         }
     }
 
-    /// Whether the barrier is broken.
+    /// Returns whether the barrier is broken.
     pub fn is_broken(&self) -> bool {
         State::of(self.cell().ledger.words()[0]) == State::Broken
     }
@@ -241,7 +241,7 @@ impl BarrierCell {
         is_early
     }
 
-    /// The error of a party that comes to a broken barrier. The caller holds the ledger.
+    /// Returns the error of a party that comes to a broken barrier. The caller holds the ledger.
     fn broken(&self) -> Error {
         // Relaxed: the ledger orders it.
         Error::Broken(Name::of_word(self.dead.load(Ordering::Relaxed)))
@@ -289,12 +289,12 @@ pub struct Party<'a> {
 }
 
 impl Party<'_> {
-    /// The number of parties that came before.
+    /// Returns the number of parties that came before.
     pub fn index(&self) -> u32 {
         self.index
     }
 
-    /// Whether all have come, and the others wait for the caller's [`release`](Self::release).
+    /// Returns whether all have come, and the others wait for the caller's [`release`](Self::release).
     pub fn is_last(&self) -> bool {
         self.is_last
     }

@@ -62,7 +62,7 @@ pub(crate) fn free_entry_of(order: u64, warm: u32) -> u64 {
     u64::from(warm).min(MOST_WARM) << WARM_SHIFT | order
 }
 
-/// The pages at the beginning of a block that exist.
+/// Returns the pages at the beginning of a block that exist.
 pub(crate) fn warm_of(entry: u64) -> u32 {
     (entry >> WARM_SHIFT & MOST_WARM) as u32
 }
@@ -72,7 +72,7 @@ pub(crate) fn is_free(entry: u64) -> bool {
 }
 
 impl Arena {
-    /// A block of at least `bytes` bytes for `owner`. What is in it is not defined.
+    /// Returns a block of at least `bytes` bytes for `owner`. What is in it is not defined.
     ///
     /// # Errors
     /// The arena has no room for it. Nothing has changed.
@@ -81,8 +81,8 @@ impl Arena {
             .map(|(block, _)| block)
     }
 
-    /// As [`allocate`](Self::allocate), for an owner that uses no more than the first `used` bytes; and how many of them are in pages
-    /// that exist.
+    /// Like [`allocate`](Self::allocate), for an owner that uses no more than the first `used` bytes; and how
+    /// many of them are in pages that exist.
     pub(crate) fn allocate_first(
         &self,
         bytes: usize,
@@ -158,12 +158,12 @@ impl Arena {
         }
     }
 
-    /// Whether the family would keep the pages of `block` if it was freed now.
+    /// Returns whether the family would keep the pages of `block` if it was freed now.
     pub(crate) fn keeps_block(&self, block: Block) -> bool {
         self.keeps(warm_of(self.entry(self.page_of(block)).get()))
     }
 
-    /// As [`free`](Self::free). Its first `warm` pages stay.
+    /// Like [`free`](Self::free). Its first `warm` pages stay.
     fn free_with(&self, block: Block, warm: u32) {
         let page = self.page_of(block);
         let order = self.entry(page).get() & ORDER;
@@ -228,7 +228,7 @@ impl Arena {
         entry.set(entry_of(order, warm, owner));
     }
 
-    /// The block that begins at `offset`. `None` if none does, or it is free.
+    /// Returns the block that begins at `offset`. `None` if none does, or it is free.
     pub(crate) fn block_at(&self, offset: usize) -> Option<Block> {
         let page = (offset / PAGE).checked_sub(self.blocks_at)?;
         let page = u32::try_from(page).ok()?;
@@ -247,7 +247,7 @@ impl Arena {
         }
     }
 
-    /// The blocks of `owner`.
+    /// Returns the blocks of `owner`.
     pub(crate) fn owned(&self, owner: Owner) -> Vec<Block> {
         let mut found = Vec::new();
         self.each_block(|page, entry| {
@@ -270,7 +270,7 @@ impl Arena {
         }
     }
 
-    /// How many bytes of blocks are in use. For tests, and for reports.
+    /// Returns how many bytes of blocks are in use. For tests, and for reports.
     pub fn used_bytes(&self) -> usize {
         let mut used = 0;
         self.each_block(|_, entry| {
@@ -309,7 +309,7 @@ impl Arena {
         self.fixed(ENTRIES_AT + page as usize * 8)
     }
 
-    /// The next free block behind this one, as page + 1.
+    /// Returns the next free block behind this one, as page + 1.
     fn link(&self, page: u32) -> &Field32 {
         let entries = (self.memory().capacity() - ENTRIES_AT) / PAGE;
         self.fixed(ENTRIES_AT + entries * 8 + page as usize * 4)

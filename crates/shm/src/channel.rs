@@ -21,7 +21,7 @@ use crate::objects::Object;
 /// How many units may be underway before a sender waits: 1 MiB.
 const MOST: u32 = ((1 << 20) / UNIT) as u32;
 
-/// A new channel in `arena`: the end that receives, and the one that sends.
+/// Returns a new channel in `arena`: the end that receives, and the one that sends.
 ///
 /// The child of a fork has both, as it has of a pipe. What the other side does when an end is gone follows when the last process has
 /// dropped it, or is dead.
@@ -53,17 +53,19 @@ pub struct ChannelReader(End);
 pub struct ChannelWriter(End);
 
 impl ChannelWriter {
-    /// The end `id` of `arena`, which this process was given with its channel. `None` if it was not.
+    /// Returns the end `id` of `arena`, which this process was given with its channel. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         End::open(arena, id, Side::Writer).map(ChannelWriter)
     }
 
-    /// The same end, whose descriptor is that of `doorbell`. All processes that have it use the same pair of descriptors.
+    /// Returns the same end, whose descriptor is that of `doorbell`. All processes that have it use the same
+    /// pair of descriptors.
     pub fn with_doorbell(self, doorbell: Arc<Doorbell>) -> Self {
         ChannelWriter(self.0.with_doorbell(doorbell))
     }
 
-    /// The end, by whose number another process opens it, and the channel. A child that is spawned is handed both.
+    /// Returns the end, by whose number another process opens it, and the channel. A child that is spawned is
+    /// handed both.
     pub fn objects(&self) -> [&Object; 2] {
         self.0.objects()
     }
@@ -94,7 +96,7 @@ impl ChannelWriter {
         self.sending(context, |writer| writer.push_block(block, length))
     }
 
-    /// The arena of the channel.
+    /// Returns the arena of the channel.
     pub fn arena(&self) -> &Arc<Arena> {
         self.0.arena()
     }
@@ -124,7 +126,7 @@ impl ChannelWriter {
         outcome
     }
 
-    /// As [`ChannelReader::move_to_descriptor`].
+    /// Like [`ChannelReader::move_to_descriptor`].
     ///
     /// # Errors
     /// As there.
@@ -132,7 +134,7 @@ impl ChannelWriter {
         self.0.leave_for(hears, context)
     }
 
-    /// The writer lock, when there is room.
+    /// Returns the writer lock, when there is room.
     #[inline]
     fn writer(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Writer<'_>, Error> {
         let view = self.0.view();
@@ -166,17 +168,18 @@ impl ChannelWriter {
 }
 
 impl ChannelReader {
-    /// The end `id` of `arena`, which this process was given with its channel. `None` if it was not.
+    /// Returns the end `id` of `arena`, which this process was given with its channel. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         End::open(arena, id, Side::Reader).map(ChannelReader)
     }
 
-    /// The same end, whose descriptor is that of `doorbell`. All processes that have it use the same pair of descriptors.
+    /// Returns the same end, whose descriptor is that of `doorbell`. All processes that have it use the same
+    /// pair of descriptors.
     pub fn with_doorbell(self, doorbell: Arc<Doorbell>) -> Self {
         ChannelReader(self.0.with_doorbell(doorbell))
     }
 
-    /// As [`ChannelWriter::objects`].
+    /// Like [`ChannelWriter::objects`].
     pub fn objects(&self) -> [&Object; 2] {
         self.0.objects()
     }
@@ -259,7 +262,7 @@ impl ChannelReader {
         self.0.leave_for(hears, context)
     }
 
-    /// The reader lock, when there is a message.
+    /// Returns the reader lock, when there is a message.
     #[inline]
     fn reader(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Reader<'_>, Error> {
         let view = self.0.view();
@@ -304,7 +307,7 @@ impl ChannelReader {
     }
 }
 
-/// The process whose life a thread watches that waits for `holder`.
+/// Returns the process whose life a thread watches that waits for `holder`.
 fn other_process(arena: &Arena, holder: Name) -> Option<Name> {
     (holder != arena.me()).then_some(holder)
 }

@@ -33,7 +33,7 @@ impl Bell {
 }
 
 impl LogView<'_> {
-    /// Whether the messages of the channel go through its descriptor.
+    /// Returns whether the messages of the channel go through its descriptor.
     #[inline]
     pub(crate) fn has_moved(&self) -> bool {
         self.is_shut()

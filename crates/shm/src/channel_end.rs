@@ -80,7 +80,7 @@ impl End {
         self
     }
 
-    /// The end `id` of `arena`, which this process was given with its channel.
+    /// Returns the end `id` of `arena`, which this process was given with its channel.
     pub(crate) fn open(arena: &Arc<Arena>, id: Id, side: Side) -> Option<Self> {
         fork_guarded(|| {
             let end = arena.open::<EndCell>(id)?;
@@ -95,7 +95,7 @@ impl End {
         })
     }
 
-    /// The end as an object, and the channel.
+    /// Returns the end as an object, and the channel.
     pub(crate) fn objects(&self) -> [&Object; 2] {
         [self.end.as_ref().unwrap_or(&self.channel), &self.channel]
     }
@@ -119,12 +119,13 @@ impl End {
         }
     }
 
-    /// Whether the process `name` has the other end.
+    /// Returns whether the process `name` has the other end.
     pub(crate) fn is_other_with(&self, name: Name) -> bool {
         self.arena().has_handle(name, self.other) && self.is_other_there()
     }
 
-    /// Whether any process has the other end, one that has just died maybe. The number can be another object's by now.
+    /// Returns whether any process has the other end, one that has just died maybe. The number can be another
+    /// object's by now.
     fn is_other_there(&self) -> bool {
         let arena = self.arena();
         if !arena.is_there::<EndCell>(self.other) {
@@ -136,7 +137,8 @@ impl End {
             && cell.side.load(Ordering::Relaxed) != self.side as u32
     }
 
-    /// A living process that has the other end. `None` if there is none: all have closed it, or are dead, and cleared away.
+    /// Returns a living process that has the other end. `None` if there is none: all have closed it, or are
+    /// dead, and cleared away.
     #[inline]
     pub(crate) fn holder(&self) -> Option<Name> {
         // These are relaxed: it is a hint.
@@ -151,7 +153,7 @@ impl End {
         found
     }
 
-    /// Whether nothing speaks against the life of `name`.
+    /// Returns whether nothing speaks against the life of `name`.
     fn is_well(&self, name: Name) -> bool {
         let slot = self.arena().slot(name.slot());
         name == self.arena().me() || slot.is_used_by(name) && is_held(slot.life.word())

@@ -108,7 +108,7 @@ impl Entry {
         }
     }
 
-    /// Whether what is claimed is noted, and so settled if the process dies.
+    /// Returns whether what is claimed is noted, and so settled if the process dies.
     pub(crate) fn is_noted(&self) -> bool {
         self.place != NOWHERE
     }
@@ -158,7 +158,7 @@ impl<W: Word> Ledger<W> {
         arena.hold(&self.lock, || self.finish(arena))
     }
 
-    /// The first word.
+    /// Returns the first word.
     #[inline]
     pub(crate) fn word(&self) -> &W {
         &self.words[0]
@@ -235,7 +235,8 @@ impl Arena {
         (place != NOWHERE).then(|| &self.slot(slot).claims[index])
     }
 
-    /// This process's entry for the object `id`, whose ledger the caller holds: the one that there is, or a new one.
+    /// Returns this process's entry for the object `id`, whose ledger the caller holds: the one that there
+    /// is, or a new one.
     #[inline]
     pub(crate) fn claim_of(&self, id: Id) -> Entry {
         let slot = self.me().slot();
@@ -245,7 +246,7 @@ impl Arena {
         }
     }
 
-    /// The entry for the object `id` of the process in `slot`. The caller holds the ledger.
+    /// Returns the entry for the object `id` of the process in `slot`. The caller holds the ledger.
     #[inline]
     pub(crate) fn claim_in(&self, slot: u32, id: Id) -> Option<Entry> {
         let (claims, first) = (&self.slot(slot).claims, first_of(id));

@@ -72,7 +72,7 @@ impl Relock for RLock {
 }
 
 impl Condition {
-    /// A condition in `arena`, for which nobody waits.
+    /// Creates a condition in `arena`, for which nobody waits.
     ///
     /// # Errors
     /// The arena is full.
@@ -80,12 +80,12 @@ impl Condition {
         arena.make(|_: &ConditionCell| {}).map(Condition)
     }
 
-    /// The condition `id` of `arena`, which this process was given. `None` if it was not.
+    /// Returns the condition `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<ConditionCell>(id).map(Condition)
     }
 
-    /// The object that the condition is.
+    /// Returns the object that the condition is.
     pub fn object(&self) -> &Object {
         &self.0
     }
@@ -140,7 +140,7 @@ impl Condition {
         self.notify(self.waiting())
     }
 
-    /// How many threads wait. Some of them may be dead.
+    /// Returns how many threads wait. Some of them may be dead.
     pub fn waiting(&self) -> usize {
         let line = self.line();
         match line.is_empty() {

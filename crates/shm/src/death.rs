@@ -104,8 +104,8 @@ impl Arena {
         }
     }
 
-    /// As [`block_announced`], which also ends, with [`Wake::Notified`], when `owner` is dead and cleared away, and sometimes for
-    /// nothing.
+    /// Like [`block_announced`], which also ends, with [`Wake::Notified`], when `owner` is dead and cleared
+    /// away, and sometimes for nothing.
     pub(crate) fn wait_beside(
         &self,
         wait: &Announced<'_>,
@@ -150,8 +150,8 @@ impl Arena {
         }
     }
 
-    /// Whether the process `name` is dead: asks the kernel, for some milliseconds if the process seems to be ending. If it is
-    /// dead, what it had is cleared away when this returns.
+    /// Returns whether the process `name` is dead: asks the kernel, for some milliseconds if the process
+    /// seems to be ending. If it is dead, what it had is cleared away when this returns.
     pub fn confirm_death(&self, name: Name) -> bool {
         let slot = self.slot(name.slot());
         for _ in 0..LOOKS {
@@ -204,8 +204,9 @@ impl Arena {
         }
     }
 
-    /// Whether nobody will come to a slot that is kept for a process: the one that kept it is dead, or its fork is over, and there
-    /// is no process that has the arena and is not in the roster, as far as that can be known now.
+    /// Returns whether nobody will come to a slot that is kept for a process: the one that kept it is dead,
+    /// or its fork is over, and there is no process that has the arena and is not in the roster, as far as
+    /// that can be known now.
     fn is_abandoned(&self, slot: &Slot) -> bool {
         // Relaxed: written before the phase, or by a process that has forked before it came here.
         let parent = slot.parent.load(Ordering::Relaxed);

@@ -22,7 +22,7 @@ const WAITERS: u32 = 2;
 const GENERATION: u32 = 4;
 
 impl Event {
-    /// An event in `arena`, not set.
+    /// Creates an event in `arena`, not set.
     ///
     /// # Errors
     /// The arena is full.
@@ -30,17 +30,17 @@ impl Event {
         arena.make(|_: &EventCell| {}).map(Event)
     }
 
-    /// The event `id` of `arena`, which this process was given. `None` if it was not.
+    /// Returns the event `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<EventCell>(id).map(Event)
     }
 
-    /// The object that the event is.
+    /// Returns the object that the event is.
     pub fn object(&self) -> &Object {
         &self.0
     }
 
-    /// Whether the flag is set.
+    /// Returns whether the flag is set.
     #[inline]
     pub fn is_set(&self) -> bool {
         // Acquire pairs with the Release in `set`.

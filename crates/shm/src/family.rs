@@ -39,12 +39,12 @@ fn register(arena: Arc<Arena>) -> Arc<Arena> {
     arena
 }
 
-/// The first arena on the list for which `is_it`.
+/// Returns the first arena on the list for which `is_it`.
 pub(crate) fn find(is_it: impl Fn(&Arena) -> bool) -> Option<Arc<Arena>> {
     arenas().find(|arena| is_it(arena)).map(Arc::clone)
 }
 
-/// The same arena, which is on the list as long as this process lives.
+/// Returns the same arena, which is on the list as long as this process lives.
 pub(crate) fn of_this_process(arena: &Arc<Arena>) -> &'static Arena {
     let known = arenas().find(|known| Arc::ptr_eq(known, arena));
     known.unwrap_or_else(|| unreachable!("every arena is put on the list when it is made"))
@@ -55,7 +55,7 @@ fn arenas() -> impl Iterator<Item = &'static Arc<Arena>> {
 }
 
 impl Arena {
-    /// A new arena, whose first process is the calling one.
+    /// Returns a new arena, whose first process is the calling one.
     ///
     /// # Errors
     /// The kernel refuses shared memory, or this process has no room for it.
@@ -86,8 +86,9 @@ impl Arena {
         Ok(register(keeper::live_as(arena, name)?))
     }
 
-    /// The arena behind descriptor `number`, in which the slot of `name` is kept for the calling process. The caller keeps the
-    /// descriptor. If the process has this arena already, that is the result, and `name` is not looked at.
+    /// Returns the arena behind descriptor `number`, in which the slot of `name` is kept for the calling
+    /// process. The caller keeps the descriptor. If the process has this arena already, that is the result,
+    /// and `name` is not looked at.
     ///
     /// # Errors
     /// The descriptor is no arena of this version, there is no room for it, or the slot is not kept any more.
@@ -107,7 +108,8 @@ impl Arena {
         Ok(register(keeper::live_as(arena, name)?))
     }
 
-    /// The arena in which this process makes its objects: the first that it had. Made now if there is none.
+    /// Returns the arena in which this process makes its objects: the first that it had. Made now if there is
+    /// none.
     ///
     /// # Errors
     /// As [`create`](Self::create).
@@ -118,7 +120,8 @@ impl Arena {
         }
     }
 
-    /// The name of the child that the calling thread forked last. [`Name::NONE`] if there was no place for it.
+    /// Returns the name of the child that the calling thread forked last. [`Name::NONE`] if there was no
+    /// place for it.
     pub fn last_child(self: &Arc<Self>) -> Name {
         LAST_CHILD.with_borrow(|names| {
             let mut found = arenas().zip(names).filter(|(arena, _)| Arc::ptr_eq(arena, self));

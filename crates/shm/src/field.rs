@@ -44,7 +44,7 @@ impl Field64 {
         self.0.store(value, Ordering::Release);
     }
 
-    /// The value, and what was written before it was published.
+    /// Returns the value, and what was written before it was published.
     pub(crate) fn seen(&self) -> u64 {
         // Acquire pairs with the Release in `publish`.
         self.0.load(Ordering::Acquire)

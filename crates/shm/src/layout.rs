@@ -150,7 +150,8 @@ pub(crate) struct Node {
 const _: () = assert!(ENTRIES_AT < SMALLEST / 2);
 const _: () = assert!(size_of::<Header>() <= PAGE && size_of::<Slot>() == 2 * PAGE);
 
-/// The bytes of a block that this process has, and that it does not write to as long as the result is used.
+/// Returns the bytes of a block that this process has, and that it does not write to as long as the result is
+/// used.
 pub(crate) fn bytes_of_this_process(memory: &SharedMemory, offset: usize, length: usize) -> &[u8] {
     match memory.address(offset, length) {
         // SAFETY: there are so many bytes, and nobody writes to them: they are this process's alone.

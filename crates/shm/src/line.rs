@@ -84,13 +84,13 @@ impl Line {
         is_notified
     }
 
-    /// Whether nobody stands in the line.
+    /// Returns whether nobody stands in the line.
     pub(crate) fn is_empty(&self) -> bool {
         // Acquire pairs with the Release in `join`.
         self.head.load(Ordering::Acquire) == 0
     }
 
-    /// How many threads stand in the line, some of which may be dead.
+    /// Returns how many threads stand in the line, some of which may be dead.
     pub(crate) fn length(&self, arena: &Arena) -> usize {
         let _line = self.open(arena);
         // Relaxed: the lock orders them.
@@ -195,7 +195,8 @@ impl Line {
         wake_shared(&arena.node(to).word, 1);
     }
 
-    /// The first node of a process that is not known to be dead. If it is dead after all, its own sweep passes on what it got.
+    /// Returns the first node of a process that is not known to be dead. If it is dead after all, its own
+    /// sweep passes on what it got.
     fn first_living(&self, arena: &Arena) -> NodeRef {
         // Relaxed: the lock orders them.
         let mut at = self.head.load(Ordering::Relaxed);
@@ -241,7 +242,7 @@ impl Arena {
         &self.slot(at / NODES as u32).nodes[at as usize % NODES]
     }
 
-    /// A node of this process, for one thread.
+    /// Returns a node of this process, for one thread.
     ///
     /// # Errors
     /// All are in use.

@@ -56,12 +56,12 @@ impl Loan {
         })
     }
 
-    /// The number of its bytes.
+    /// Returns the number of its bytes.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it has none.
+    /// Returns whether it has none.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }

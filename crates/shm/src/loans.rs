@@ -29,7 +29,8 @@ impl Loans {
         self.bytes += length;
     }
 
-    /// Whether a block of `length` bytes may be lent, in an arena of which `used` bytes of `capacity` had blocks.
+    /// Returns whether a block of `length` bytes may be lent, in an arena of which `used` bytes of `capacity`
+    /// had blocks.
     pub(crate) fn has_room_for(&self, length: usize, used: usize, capacity: usize) -> bool {
         self.lent.len() < MOST_LOANS
             && self.bytes + length <= capacity / MOST_BYTES

@@ -87,7 +87,7 @@ impl Robust {
 }
 
 impl Lock {
-    /// A free lock in `arena`.
+    /// Creates a free lock in `arena`.
     ///
     /// # Errors
     /// The arena is full.
@@ -97,12 +97,12 @@ impl Lock {
             .map(|object| Lock(Placed::new(object)))
     }
 
-    /// The lock `id` of `arena`, which this process was given. `None` if it was not.
+    /// Returns the lock `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<LockCell>(id).map(|object| Lock(Placed::new(object)))
     }
 
-    /// The object that the lock is.
+    /// Returns the object that the lock is.
     pub fn object(&self) -> &Object {
         self.0.object()
     }
@@ -140,12 +140,12 @@ impl Lock {
         self.cell().lock.release(self.0.arena())
     }
 
-    /// Whether some process holds the lock, or died while it did.
+    /// Returns whether some process holds the lock, or died while it did.
     pub fn is_locked(&self) -> bool {
         !self.owner().is_none()
     }
 
-    /// The process that holds the lock, alive or dead. [`Name::NONE`] if none does.
+    /// Returns the process that holds the lock, alive or dead. [`Name::NONE`] if none does.
     pub fn owner(&self) -> Name {
         self.cell().lock.owner()
     }

@@ -88,7 +88,7 @@ pub(crate) const BYTES: u32 = 0;
 pub(crate) const BLOCK: u32 = 1;
 pub(crate) const JUMP: u32 = 2;
 
-/// How many units a record of `length` bytes behind its header takes.
+/// Returns how many units a record of `length` bytes behind its header takes.
 #[inline]
 pub(crate) fn units(length: usize) -> u32 {
     (HEADER + length).div_ceil(UNIT) as u32
@@ -157,7 +157,7 @@ impl<'a> LogView<'a> {
         }
     }
 
-    /// How many messages, or units, are there.
+    /// Returns how many messages, or units, are there.
     #[inline]
     pub(crate) fn len(&self) -> u32 {
         if self.counts == Counts::Stack {

@@ -65,7 +65,7 @@ impl LogView<'_> {
     }
 }
 
-/// The block among `owned` in which position `at` is.
+/// Returns the block among `owned` in which position `at` is.
 fn segment_of(owned: &[Block], at: u32) -> Option<Block> {
     let holds = |block: &&Block| Bounds::of_block(**block).holds(at);
     owned.iter().find(holds).copied()

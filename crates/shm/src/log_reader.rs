@@ -37,7 +37,7 @@ pub(crate) enum Record {
 }
 
 impl Record {
-    /// How many units it takes.
+    /// Returns how many units it takes.
     #[inline]
     pub(crate) fn units(self) -> u32 {
         match self {
@@ -49,7 +49,7 @@ impl Record {
 }
 
 impl LogView<'_> {
-    /// The record at `at`, where one is.
+    /// Returns the record at `at`, where one is.
     #[inline]
     pub(crate) fn record(&self, at: u32) -> Record {
         let memory = self.arena.memory();
@@ -155,13 +155,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The count of the head: of what was read, if not published, too.
+    /// Returns the count of the head: of what was read, if not published, too.
     #[inline]
     pub(crate) fn count(&self) -> u32 {
         self.head.count
     }
 
-    /// Whether nothing is left.
+    /// Returns whether nothing is left.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         let seen = &self.view.log.tail_seen;
@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
         tail == self.head.count
     }
 
-    /// The next message. There is one, says the caller. It is read by [`advance`](Self::advance).
+    /// Returns the next message. There is one, says the caller. It is read by [`advance`](Self::advance).
     #[inline]
     pub(crate) fn peek(&mut self) -> Record {
         loop {

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::log::{Counts, LogView};
 
 impl LogView<'_> {
-    /// How many messages were put so far.
+    /// Returns how many messages were put so far.
     fn puts(&self) -> u32 {
         match self.counts {
             Counts::Stack => {
@@ -19,7 +19,7 @@ impl LogView<'_> {
         }
     }
 
-    /// How many tasks were put and are not done.
+    /// Returns how many tasks were put and are not done.
     pub(crate) fn unfinished(&self) -> u32 {
         // SeqCst: pairs with the exchange below, for joiners that look after they announced themselves. The done are read first: no
         // more are done than were put.

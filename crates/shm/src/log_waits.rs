@@ -27,8 +27,8 @@ impl<'a> LogView<'a> {
         waited.map_err(Error::Ended)
     }
 
-    /// As [`wait_for_message`](Self::wait_for_message), but returns at the latest when `owner` is dead. May return
-    /// spuriously.
+    /// Like [`wait_for_message`](Self::wait_for_message), but returns at the latest when `owner` is dead. May
+    /// return spuriously.
     pub(crate) fn wait_for_message_from(
         &self,
         owner: Name,
@@ -41,8 +41,8 @@ impl<'a> LogView<'a> {
         waited.map_err(Error::Ended)
     }
 
-    /// As [`wait_for_message`](Self::wait_for_message), but also returns when `watch` has been called since it had
-    /// counted `seen` calls.
+    /// Like [`wait_for_message`](Self::wait_for_message), but also returns when `watch` has been called since
+    /// it had counted `seen` calls.
     pub(crate) fn wait_for_message_or(
         &self,
         watch: &Watch,

@@ -134,7 +134,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A segment with room for a record of `least` bytes: the spare one if it is of about the right size.
+    /// Returns a segment with room for a record of `least` bytes: the spare one if it is of about the right
+    /// size.
     fn next_segment(&self, least: usize) -> Result<Bounds, Error> {
         let LogView { arena, id, log, .. } = self.view;
         let size = self.next_size(least);

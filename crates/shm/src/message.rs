@@ -21,7 +21,7 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// A message between others.
+    /// Returns a message between others.
     pub(crate) fn between(arena: &'a Arena, offset: usize, length: usize) -> Self {
         Message {
             arena,
@@ -31,7 +31,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// A message in a block, which this process has.
+    /// Returns a message in a block, which this process has.
     pub(crate) fn in_block(arena: &'a Arena, block: OwnBlock, length: usize) -> Self {
         Message {
             arena,
@@ -41,13 +41,13 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The number of its bytes.
+    /// Returns the number of its bytes.
     #[inline]
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it has none.
+    /// Returns whether it has none.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -58,7 +58,7 @@ impl<'a> Message<'a> {
         self.read_from(0, into)
     }
 
-    /// As [`read`](Self::read), for the bytes from `at` on.
+    /// Like [`read`](Self::read), for the bytes from `at` on.
     #[inline]
     pub fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
         at <= self.length
@@ -66,7 +66,7 @@ impl<'a> Message<'a> {
             && self.arena.memory().read(self.offset + at, into)
     }
 
-    /// Its last bytes. `None` if it has fewer.
+    /// Returns its last bytes. `None` if it has fewer.
     pub fn last<const N: usize>(&self) -> Option<[u8; N]> {
         let mut last = [0; N];
         let at = self.length.checked_sub(N)?;
@@ -80,7 +80,7 @@ impl<'a> Message<'a> {
         self
     }
 
-    /// A copy of its bytes.
+    /// Returns a copy of its bytes.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.length];
         self.read(&mut bytes);
@@ -119,7 +119,7 @@ impl Taken {
     /// From how many bytes on a message can be made beforehand, and lies in a block of its own.
     pub const LEAST: usize = LARGE;
 
-    /// A large message that this process has made and not put yet, which consists of `parts`.
+    /// Returns a large message that this process has made and not put yet, which consists of `parts`.
     ///
     /// # Errors
     /// The arena is full.
@@ -129,12 +129,12 @@ impl Taken {
         Ok(Taken { block, length })
     }
 
-    /// The number of its bytes.
+    /// Returns the number of its bytes.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it has none.
+    /// Returns whether it has none.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -149,12 +149,12 @@ impl Taken {
         self.block.with_bytes(self.length, look)
     }
 
-    /// As [`Message::read`].
+    /// Like [`Message::read`].
     pub fn read(&self, into: &mut [u8]) -> bool {
         self.read_from(0, into)
     }
 
-    /// Whether the family keeps its pages when this is dropped.
+    /// Returns whether the family keeps its pages when this is dropped.
     pub fn pages_stay(&self) -> bool {
         self.block.is_kept()
     }
@@ -180,7 +180,7 @@ impl Taken {
         }
     }
 
-    /// As [`Message::read_from`].
+    /// Like [`Message::read_from`].
     pub fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
         at <= self.length && into.len() <= self.length - at && self.block.read_from(at, into)
     }

@@ -27,17 +27,17 @@ pub struct Object {
 }
 
 impl Object {
-    /// The arena in which it is.
+    /// Returns the arena in which it is.
     pub fn arena(&self) -> &Arc<Arena> {
         &self.arena
     }
 
-    /// Its number there.
+    /// Returns its number there.
     pub fn id(&self) -> Id {
         self.id
     }
 
-    /// Whether another process has a handle, or will have one when it has started.
+    /// Returns whether another process has a handle, or will have one when it has started.
     pub fn is_shared(&self) -> bool {
         fork_guarded(|| {
             let _roster = self.arena.lock_roster();
@@ -45,7 +45,8 @@ impl Object {
         })
     }
 
-    /// Its cell. The caller knows what kind of object it is: it has made it, or opened it by [`Arena::open`].
+    /// Returns its cell. The caller knows what kind of object it is: it has made it, or opened it by
+    /// [`Arena::open`].
     #[inline]
     pub(crate) fn cell<C: Cell>(&self) -> &C {
         const { assert!(size_of::<C>() <= CELL) };
@@ -126,7 +127,8 @@ impl<C> fmt::Debug for Placed<C> {
 }
 
 impl Arena {
-    /// A new object. `begin` writes what is not zero in its cell, before any other process can see it.
+    /// Returns a new object. `begin` writes what is not zero in its cell, before any other process can see
+    /// it.
     ///
     /// # Errors
     /// The arena has as many objects as it can have.
@@ -164,8 +166,9 @@ impl Arena {
         Some(id)
     }
 
-    /// A handle of an object which another process has handed to this one, or of which this process has one already. `None` if
-    /// there is no such object, this process was not given it, or it is of another kind.
+    /// Returns a handle of an object which another process has handed to this one, or of which this process
+    /// has one already. `None` if there is no such object, this process was not given it, or it is of another
+    /// kind.
     pub(crate) fn open<C: Cell>(self: &Arc<Self>, id: Id) -> Option<Object> {
         fork_guarded(|| {
             let held = self.row(self.me().slot(), id.word()).get() & id.bit() != 0;
@@ -199,39 +202,40 @@ impl Arena {
         });
     }
 
-    /// How many objects exist. For tests, and for reports.
+    /// Returns how many objects exist. For tests, and for reports.
     pub fn objects(&self) -> usize {
         self.used_words()
             .map(|word| self.exists(word).get().count_ones() as usize)
             .sum()
     }
 
-    /// Whether the process of slot `index` has a handle of `id`.
+    /// Returns whether the process of slot `index` has a handle of `id`.
     pub(crate) fn is_held_by(&self, index: u32, id: Id) -> bool {
         // Relaxed: the caller asks for itself, for a dead process, or looks again when a process has joined.
         self.row(index, id.word()).get() & id.bit() != 0
     }
 
-    /// The cell of `id`, if the process of slot `index`, which the caller clears away, has a handle of it, and it is of this kind.
+    /// Returns the cell of `id`, if the process of slot `index`, which the caller clears away, has a handle
+    /// of it, and it is of this kind.
     pub(crate) fn cell_held_by<C: Cell>(&self, index: u32, id: Id) -> Option<&C> {
         // Relaxed: the kind was there before the process had its handle.
         let is_one = self.is_held_by(index, id) && self.kind_of(id).get() == C::KIND.word();
         is_one.then(|| self.fixed(Self::cell_at(id)))
     }
 
-    /// Whether object `id` exists and is of this kind.
+    /// Returns whether object `id` exists and is of this kind.
     pub(crate) fn is_there<C: Cell>(&self, id: Id) -> bool {
         // These are relaxed: those who wait for an end are told of it by another word.
         self.exists(id.word()).get() & id.bit() != 0 && self.kind_of(id).get() == C::KIND.word()
     }
 
-    /// Whether the process `name` has a handle of object `id`, or a later process in its slot.
+    /// Returns whether the process `name` has a handle of object `id`, or a later process in its slot.
     pub(crate) fn has_handle(&self, name: Name, id: Id) -> bool {
         // Relaxed: as in `is_there`.
         self.row(name.slot(), id.word()).get() & id.bit() != 0
     }
 
-    /// The processes that have a handle of object `id`, dead ones among them.
+    /// Returns the processes that have a handle of object `id`, dead ones among them.
     pub(crate) fn holders(&self, id: Id) -> Vec<Name> {
         let _roster = self.lock_roster();
         // Relaxed: the roster orders it.
@@ -252,7 +256,7 @@ impl Arena {
         self.fixed(Self::cell_at(id))
     }
 
-    /// A cell that no object has. The caller holds the roster.
+    /// Returns a cell that no object has. The caller holds the roster.
     fn free_cell(&self) -> Option<Id> {
         let header = self.header();
         let next = header.next_object.get() as usize;
@@ -270,7 +274,7 @@ impl Arena {
         Some(id)
     }
 
-    /// How many processes have been born into the family.
+    /// Returns how many processes have been born into the family.
     pub(crate) fn births(&self) -> u32 {
         self.header().births.get()
     }
@@ -293,7 +297,7 @@ impl Arena {
         self.row(me.slot(), id.word()).remove(id.bit());
     }
 
-    /// Whether a process has a handle, apart from that of slot `own`. The caller holds the roster.
+    /// Returns whether a process has a handle, apart from that of slot `own`. The caller holds the roster.
     fn is_held_by_another(&self, id: Id, own: u32) -> bool {
         let used = self.header().slots_used.get();
         // (A free slot's row may have bits: of a birth that was cut off.)

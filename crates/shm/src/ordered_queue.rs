@@ -43,7 +43,7 @@ enum Store<'a> {
 }
 
 impl OrderedQueue {
-    /// An empty queue in `arena`, for at most `maxsize` messages, or any number.
+    /// Creates an empty queue in `arena`, for at most `maxsize` messages, or any number.
     ///
     /// # Errors
     /// The arena is full.
@@ -58,14 +58,14 @@ impl OrderedQueue {
         Ok(OrderedQueue { object, order })
     }
 
-    /// The queue `id` of `arena`, which this process was given. `None` if it was not.
+    /// Returns the queue `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         let of = |order| move |object| OrderedQueue { object, order };
         let stack = arena.open::<LifoCell>(id).map(of(Order::Last));
         stack.or_else(|| arena.open::<PriorityCell>(id).map(of(Order::Rank)))
     }
 
-    /// The object that the queue is.
+    /// Returns the object that the queue is.
     pub fn object(&self) -> &Object {
         &self.object
     }
@@ -76,22 +76,22 @@ impl OrderedQueue {
         self.order
     }
 
-    /// How many messages are there at this moment.
+    /// Returns how many messages are there at this moment.
     pub fn len(&self) -> u32 {
         self.view().len()
     }
 
-    /// Whether no message is there at this moment.
+    /// Returns whether no message is there at this moment.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether a message that is put now has to wait for room.
+    /// Returns whether a message that is put now has to wait for room.
     pub fn is_full(&self) -> bool {
         self.len() >= self.most()
     }
 
-    /// How many messages may be there. `None` if any number may.
+    /// Returns how many messages may be there. `None` if any number may.
     pub fn maxsize(&self) -> Option<u32> {
         Some(self.most()).filter(|&most| most != u32::MAX)
     }
@@ -189,7 +189,7 @@ impl OrderedQueue {
         outcome
     }
 
-    /// As [`Queue::wait_for_message`](crate::Queue::wait_for_message).
+    /// Like [`Queue::wait_for_message`](crate::Queue::wait_for_message).
     ///
     /// # Errors
     /// As there.
@@ -206,7 +206,7 @@ impl OrderedQueue {
         self.view().awaited(side, self.most())
     }
 
-    /// As [`Queue::shutdown`](crate::Queue::shutdown).
+    /// Like [`Queue::shutdown`](crate::Queue::shutdown).
     ///
     /// # Errors
     /// As there.
@@ -225,12 +225,12 @@ impl OrderedQueue {
         Ok(())
     }
 
-    /// Whether the queue is shut down.
+    /// Returns whether the queue is shut down.
     pub fn is_shut_down(&self) -> bool {
         self.view().is_shut()
     }
 
-    /// As [`Queue::clear`](crate::Queue::clear).
+    /// Like [`Queue::clear`](crate::Queue::clear).
     ///
     /// # Errors
     /// As there.
@@ -247,7 +247,7 @@ impl OrderedQueue {
         Ok(dropped)
     }
 
-    /// How many tasks were put and are not done. Each message is a task.
+    /// Returns how many tasks were put and are not done. Each message is a task.
     pub fn unfinished(&self) -> u32 {
         self.view().unfinished()
     }
@@ -267,7 +267,7 @@ impl OrderedQueue {
         self.view().join(context)
     }
 
-    /// The lock, when there is room.
+    /// Returns the lock, when there is room.
     fn store_with_room(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Store<'_>, Error> {
         let view = self.view();
         loop {
@@ -283,7 +283,7 @@ impl OrderedQueue {
         }
     }
 
-    /// The lock, when there is a message.
+    /// Returns the lock, when there is a message.
     fn store_with_message(
         &self,
         context: &mut WaitContext<'_>,

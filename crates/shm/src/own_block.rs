@@ -27,7 +27,8 @@ pub(crate) struct OwnBlock {
 }
 
 impl OwnBlock {
-    /// A new block for `bytes` bytes, and how many of them are in pages that exist, and that this process has mapped.
+    /// Returns a new block for `bytes` bytes, and how many of them are in pages that exist, and that this
+    /// process has mapped.
     fn allocate(arena: &Arc<Arena>, bytes: usize) -> Result<(Self, usize), Error> {
         let owner = arena.me();
         if owner.is_none() {
@@ -60,7 +61,7 @@ impl OwnBlock {
         ))
     }
 
-    /// A block of this process with `length` bytes, which are `parts`.
+    /// Returns a block of this process with `length` bytes, which are `parts`.
     #[cold]
     pub(crate) fn filled(arena: &Arc<Arena>, parts: &[&[u8]], length: usize) -> Result<Self, Error> {
         let (block, ready) = OwnBlock::allocate(arena, length)?;
@@ -131,7 +132,7 @@ impl OwnBlock {
         ))
     }
 
-    /// Whether the family keeps the pages when the block is free.
+    /// Returns whether the family keeps the pages when the block is free.
     pub(crate) fn is_kept(&self) -> bool {
         self.arena.keeps_block(self.block)
     }

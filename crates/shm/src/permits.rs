@@ -24,7 +24,7 @@ impl Permits {
     /// The flag.
     pub(crate) const WAITERS: u64 = 1 << 31;
 
-    /// This number of permits, and no user.
+    /// Returns this number of permits, and no user.
     #[inline]
     pub(crate) fn of(count: u32) -> Self {
         Permits(u64::from(count))
@@ -56,7 +56,7 @@ impl Permits {
         Permits((self.0 & (ONE_NET - 1)) | NO_NET << 32 | (u64::from(user.word()) & USER) << USER_SHIFT)
     }
 
-    /// Whether `me` is the user, and not stopped.
+    /// Returns whether `me` is the user, and not stopped.
     #[inline]
     fn is_open_to(self, me: Name) -> bool {
         self.0 >> USER_SHIFT == u64::from(me.word()) & USER && !self.is_awaited()

@@ -41,7 +41,7 @@ pub enum Shutdown {
 const NEAR: usize = 4 << 20;
 
 impl Queue {
-    /// An empty queue in `arena`, for at most `maxsize` messages, or any number.
+    /// Creates an empty queue in `arena`, for at most `maxsize` messages, or any number.
     ///
     /// # Errors
     /// The arena is full.
@@ -56,41 +56,41 @@ impl Queue {
         Ok(queue)
     }
 
-    /// The queue `id` of `arena`, which this process was given. `None` if it was not.
+    /// Returns the queue `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<QueueCell>(id).map(Queue)
     }
 
-    /// The object that the queue is.
+    /// Returns the object that the queue is.
     pub fn object(&self) -> &Object {
         &self.0
     }
 
-    /// How many messages are there at this moment.
+    /// Returns how many messages are there at this moment.
     #[inline]
     pub fn len(&self) -> u32 {
         self.view().len()
     }
 
-    /// How many messages were taken so far. The number wraps around.
+    /// Returns how many messages were taken so far. The number wraps around.
     #[inline]
     pub fn taken(&self) -> u32 {
         self.view().head().count
     }
 
-    /// Whether no message is there at this moment.
+    /// Returns whether no message is there at this moment.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether a message that is put now has to wait for room.
+    /// Returns whether a message that is put now has to wait for room.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.len() >= self.most()
     }
 
-    /// How many messages may be there. `None` if any number may.
+    /// Returns how many messages may be there. `None` if any number may.
     pub fn maxsize(&self) -> Option<u32> {
         Some(self.most()).filter(|&most| most != u32::MAX)
     }
@@ -326,7 +326,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Whether the queue is shut down.
+    /// Returns whether the queue is shut down.
     pub fn is_shut_down(&self) -> bool {
         self.view().is_shut()
     }
@@ -347,7 +347,7 @@ impl Queue {
         Ok(dropped)
     }
 
-    /// How many tasks were put and are not done. Each message is a task.
+    /// Returns how many tasks were put and are not done. Each message is a task.
     pub fn unfinished(&self) -> u32 {
         self.view().unfinished()
     }
@@ -387,7 +387,7 @@ impl Queue {
         outcome
     }
 
-    /// The writer lock, and for how many messages there is room: for one at least.
+    /// Returns the writer lock, and for how many messages there is room: for one at least.
     #[inline]
     fn writer(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<(Writer<'_>, u32), Error> {
         let view = self.view();
@@ -405,7 +405,7 @@ impl Queue {
         }
     }
 
-    /// The reader lock, when there is a message.
+    /// Returns the reader lock, when there is a message.
     #[inline]
     fn reader(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Reader<'_>, Error> {
         let view = self.view();

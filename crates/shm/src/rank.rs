@@ -37,7 +37,7 @@ impl Rank {
         Self::default()
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -84,7 +84,7 @@ impl Rank {
         self.0.push(TUPLE);
     }
 
-    /// As [`tuple`](Self::tuple), of a list.
+    /// Like [`tuple`](Self::tuple), of a list.
     pub fn list(&mut self) {
         self.0.push(LIST);
     }

@@ -76,7 +76,7 @@ impl<'a> Ranking<'a> {
         })
     }
 
-    /// How many messages are there.
+    /// Returns how many messages are there.
     pub(crate) fn len(&self) -> u32 {
         self.list.first.count
     }
@@ -191,7 +191,7 @@ impl List<'_> {
         self.view.arena.fixed(self.root as usize * UNIT + number * 4)
     }
 
-    /// A word of the record at `at`.
+    /// Returns a word of the record at `at`.
     fn field(&self, at: u32, offset: usize) -> &Field32 {
         self.view.arena.fixed(at as usize * UNIT + offset)
     }
@@ -239,7 +239,7 @@ impl List<'_> {
         )
     }
 
-    /// The last record of each list whose rank is not greater, 0 if there is none.
+    /// Returns the last record of each list whose rank is not greater, 0 if there is none.
     fn before(&self, rank: &[u8]) -> Result<[u32; LEVELS], Error> {
         let mut before = [0; LEVELS];
         if self.first.at == 0 {
@@ -266,7 +266,7 @@ impl List<'_> {
         Ok(before)
     }
 
-    /// A place for a record whose rank and message have `bytes` bytes.
+    /// Returns a place for a record whose rank and message have `bytes` bytes.
     fn place(&mut self, bytes: usize) -> Result<(u32, Shape), Error> {
         self.begin()?;
         // The generator of Marsaglia, "Xorshift RNGs".

@@ -11,10 +11,10 @@ use crate::name::Name;
 
 /// What a lock needs to know of the family, and of sleeping. The arena is it, or a model.
 pub trait Peers {
-    /// The calling process.
+    /// Returns the calling process.
     fn me(&self) -> Name;
 
-    /// Whether `name` is known to be dead: without asking the kernel.
+    /// Returns whether `name` is known to be dead: without asking the kernel.
     fn is_dead(&self, name: Name) -> bool;
 
     /// Sleeps while `word` is `value` and `owner` lives, unless `context` ends the wait. Returns [`Wake::Notified`] if the caller
@@ -151,7 +151,7 @@ impl RawLock {
         !Name::of_word(word).is_none()
     }
 
-    /// The owner at this moment, alive or dead.
+    /// Returns the owner at this moment, alive or dead.
     #[inline]
     pub fn owner(&self) -> Name {
         // Acquire pairs with the Release of an owner that released it, for callers that see it free.

@@ -48,7 +48,7 @@ impl Arena {
         step::at("regroup.topped");
     }
 
-    /// The first row of free blocks that has `count` pages.
+    /// Returns the first row of free blocks that has `count` pages.
     fn row_of(&self, count: u32) -> Option<(u32, u32)> {
         let (mut begin, mut found) = (0, None);
         self.each_block(|page, entry| {
@@ -77,7 +77,7 @@ impl Arena {
         }
     }
 
-    /// How many pages the part of the blocks has.
+    /// Returns how many pages the part of the blocks has.
     pub(crate) fn pages_of_blocks(&self) -> u32 {
         u32::try_from(self.memory().capacity() / PAGE - self.blocks_at).unwrap_or(u32::MAX)
     }

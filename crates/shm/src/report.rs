@@ -11,7 +11,7 @@ use crate::id::Id;
 use crate::layout::CELL;
 use crate::roster::State;
 
-/// The locks of the arena, its slots that are not free, and the first objects' words.
+/// Returns the locks of the arena, its slots that are not free, and the first objects' words.
 pub fn words(arena: &Arena) -> String {
     let header = arena.header();
     let mut text = format!(

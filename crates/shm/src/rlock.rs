@@ -21,7 +21,7 @@ use crate::step;
 pub struct RLock(Placed<RLockCell>);
 
 impl RLock {
-    /// A free lock in `arena`.
+    /// Creates a free lock in `arena`.
     ///
     /// # Errors
     /// The arena is full.
@@ -31,14 +31,14 @@ impl RLock {
             .map(|object| RLock(Placed::new(object)))
     }
 
-    /// The lock `id` of `arena`, which this process was given. `None` if it was not.
+    /// Returns the lock `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena
             .open::<RLockCell>(id)
             .map(|object| RLock(Placed::new(object)))
     }
 
-    /// The object that the lock is.
+    /// Returns the object that the lock is.
     pub fn object(&self) -> &Object {
         self.0.object()
     }
@@ -66,7 +66,7 @@ impl RLock {
         }
     }
 
-    /// As [`Lock::acquire_free`](crate::Lock::acquire_free).
+    /// Like [`Lock::acquire_free`](crate::Lock::acquire_free).
     #[inline]
     pub fn acquire_free(&self) -> bool {
         if self.acquire_again() {
@@ -156,7 +156,7 @@ impl RLock {
         cell.lock.release(self.0.arena());
     }
 
-    /// Whether the calling thread holds the lock.
+    /// Returns whether the calling thread holds the lock.
     #[inline]
     pub fn is_mine(&self) -> bool {
         let cell = self.cell();
@@ -165,7 +165,7 @@ impl RLock {
             && cell.thread.load(Ordering::Relaxed) == ThreadIdent::current().get()
     }
 
-    /// How often the calling thread has the lock.
+    /// Returns how often the calling thread has the lock.
     pub fn count(&self) -> u32 {
         match self.is_mine() {
             // Relaxed: the owner alone writes it.
@@ -174,12 +174,12 @@ impl RLock {
         }
     }
 
-    /// Whether some thread holds the lock, or died with its process while it did.
+    /// Returns whether some thread holds the lock, or died with its process while it did.
     pub fn is_locked(&self) -> bool {
         !self.owner().is_none()
     }
 
-    /// The process that holds the lock, alive or dead. [`Name::NONE`] if none does.
+    /// Returns the process that holds the lock, alive or dead. [`Name::NONE`] if none does.
     pub fn owner(&self) -> Name {
         self.cell().lock.owner()
     }

@@ -39,14 +39,14 @@ fn state(phase: u32) -> State {
 }
 
 impl Slot {
-    /// The generation of its use, and what it is used for.
+    /// Returns the generation of its use, and what it is used for.
     pub(crate) fn now(&self) -> (u32, State) {
         // Acquire pairs with the Release of the process that changed it: what that one did before is done.
         let phase = self.phase.load(Ordering::Acquire);
         (phase >> STATE_BITS, state(phase))
     }
 
-    /// Whether it is used by `name`, which is not known to be dead.
+    /// Returns whether it is used by `name`, which is not known to be dead.
     pub(crate) fn is_used_by(&self, name: Name) -> bool {
         let (generation, state) = self.now();
         generation == name.generation() && matches!(state, State::Live | State::Reserved)
@@ -100,8 +100,8 @@ impl Arena {
         Name::new(index, generation)
     }
 
-    /// A free slot: after the one that was taken last, so that a name is reused as late as possible. The caller holds the
-    /// roster.
+    /// Returns a free slot: after the one that was taken last, so that a name is reused as late as possible.
+    /// The caller holds the roster.
     fn free_slot(&self) -> Option<(u32, &Slot)> {
         let header = self.header();
         let used = header.slots_used.get();
@@ -190,7 +190,8 @@ impl Arena {
         }
     }
 
-    /// How many processes are in the family, or are dead without anybody having noticed. For tests, and for reports.
+    /// Returns how many processes are in the family, or are dead without anybody having noticed. For tests,
+    /// and for reports.
     pub fn processes(&self) -> usize {
         let used = self.header().slots_used.get();
         (1..used)
@@ -198,12 +199,14 @@ impl Arena {
             .count()
     }
 
-    /// Whether the process `name` is dead for all. Asks nobody: a death that nobody has noticed yet is not seen.
+    /// Returns whether the process `name` is dead for all. Asks nobody: a death that nobody has noticed yet
+    /// is not seen.
     pub fn is_known_dead(&self, name: Name) -> bool {
         !self.slot(name.slot()).is_used_by(name)
     }
 
-    /// Whether the process `name` is dead, and what it had is cleared away. Asks nobody: as [`is_known_dead`](Self::is_known_dead).
+    /// Returns whether the process `name` is dead, and what it had is cleared away. Asks nobody: as
+    /// [`is_known_dead`](Self::is_known_dead).
     pub fn is_cleared_away(&self, name: Name) -> bool {
         self.slot(name.slot()).now().0 != name.generation()
     }
@@ -243,13 +246,13 @@ pub(crate) fn read_label(words: &[Field64; LABEL_WORDS]) -> String {
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
-/// Whether `word`, a life word, names a thread that holds it, and none that died.
+/// Returns whether `word`, a life word, names a thread that holds it, and none that died.
 pub(crate) fn is_held(word: &AtomicU32) -> bool {
     // Acquire pairs with what the kernel did when the holder died.
     names_the_living(word.load(Ordering::Acquire))
 }
 
-/// Whether a life word with this value names a thread that holds it, and none that died.
+/// Returns whether a life word with this value names a thread that holds it, and none that died.
 pub(crate) fn names_the_living(value: u32) -> bool {
     use interlock_os::life::LifeWord;
     value & LifeWord::DIED == 0 && value & LifeWord::HOLDER != 0

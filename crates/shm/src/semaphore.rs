@@ -26,7 +26,7 @@ impl Semaphore {
     /// The most permits that a semaphore can have.
     pub const MOST: u32 = (1 << 31) - 1;
 
-    /// A semaphore in `arena` with `permits`, and never more than `most`.
+    /// Creates a semaphore in `arena` with `permits`, and never more than `most`.
     ///
     /// # Errors
     /// The arena is full.
@@ -44,14 +44,14 @@ impl Semaphore {
         Ok(Semaphore(Placed::new(object)))
     }
 
-    /// The semaphore `id` of `arena`, which this process was given. `None` if it was not.
+    /// Returns the semaphore `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena
             .open::<SemaphoreCell>(id)
             .map(|object| Semaphore(Placed::new(object)))
     }
 
-    /// The object that the semaphore is.
+    /// Returns the object that the semaphore is.
     pub fn object(&self) -> &Object {
         self.0.object()
     }
@@ -218,13 +218,13 @@ impl Semaphore {
         Ok(())
     }
 
-    /// How many permits there are to take.
+    /// Returns how many permits there are to take.
     pub fn value(&self) -> u32 {
         Permits(self.cell().ledger.words()[0]).count()
     }
 
-    /// How many permits were lost: taken by [`acquire`](Self::acquire) in processes that died without having given as many. Clears
-    /// away first what died.
+    /// Returns how many permits were lost: taken by [`acquire`](Self::acquire) in processes that died without
+    /// having given as many. Clears away first what died.
     pub fn lost_permits(&self) -> u32 {
         self.0.arena().sweep_all();
         u32::try_from(self.cell().ledger.words()[1]).unwrap_or(u32::MAX)

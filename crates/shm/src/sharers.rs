@@ -57,8 +57,9 @@ impl Arena {
         }
     }
 
-    /// The other processes that have a handle of `id`: those first whose slots follow the caller's, so that in a large family each
-    /// is watched by some. `None` if one of them is dead, and the process that cleared it away died meanwhile: that is done now.
+    /// Returns the other processes that have a handle of `id`: those first whose slots follow the caller's,
+    /// so that in a large family each is watched by some. `None` if one of them is dead, and the process that
+    /// cleared it away died meanwhile: that is done now.
     fn sharers(&self, id: Id) -> Option<Vec<Name>> {
         let me = self.me().slot();
         // Relaxed: a process that joins later is told of.

@@ -36,7 +36,8 @@ impl Sleepers {
         })
     }
 
-    /// As [`wait`](Self::wait), until the word `beside` has changed at the latest; `is_ready` tells of that, too.
+    /// Like [`wait`](Self::wait), until the word `beside` has changed at the latest; `is_ready` tells of
+    /// that, too.
     pub(crate) fn wait_beside(
         &self,
         is_ready: &(dyn Fn() -> bool + Sync),

@@ -93,7 +93,7 @@ impl<'a> Stack<'a> {
         })
     }
 
-    /// How many messages are there.
+    /// Returns how many messages are there.
     pub(crate) fn len(&self) -> u32 {
         self.tail.count
     }

@@ -41,7 +41,7 @@ mod armed {
         let _ = CALL.set((name, Box::new(work)));
     }
 
-    /// The steps that this process has come to so far.
+    /// Returns the steps that this process has come to so far.
     pub fn passed() -> Vec<&'static str> {
         PASSED.lock().iter().copied().collect()
     }

@@ -65,7 +65,7 @@ impl Storage {
         })
     }
 
-    /// The storage `id` of `arena`, which this process was given. `None` if it was not.
+    /// Returns the storage `id` of `arena`, which this process was given. `None` if it was not.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         if let Some(object) = arena.open::<StorageCell>(id) {
             // Relaxed: it does not change any more once another process has the object.
@@ -94,22 +94,23 @@ impl Storage {
         }
     }
 
-    /// The object that the storage is.
+    /// Returns the object that the storage is.
     pub fn object(&self) -> &Object {
         &self.object
     }
 
-    /// How many bytes it has.
+    /// Returns how many bytes it has.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it has none.
+    /// Returns whether it has none.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// The first 4 bytes as a number, if there are so many. Threads and processes see each change of it in one piece.
+    /// Returns the first 4 bytes as a number, if there are so many. Threads and processes see each change of
+    /// it in one piece.
     #[inline]
     pub fn load32(&self) -> Option<u32> {
         self.first().map(Field32::get)
@@ -121,13 +122,13 @@ impl Storage {
         self.first().map(|field: &Field32| field.set(number)).is_some()
     }
 
-    /// As [`load32`](Self::load32), for 8 bytes.
+    /// Like [`load32`](Self::load32), for 8 bytes.
     #[inline]
     pub fn load64(&self) -> Option<u64> {
         self.first().map(Field64::get)
     }
 
-    /// As [`store32`](Self::store32), for 8 bytes.
+    /// Like [`store32`](Self::store32), for 8 bytes.
     #[inline]
     pub fn store64(&self, number: u64) -> bool {
         self.first().map(|field: &Field64| field.set(number)).is_some()

@@ -38,7 +38,7 @@ impl Arena {
         used_until.set(used_until.get().max(seconds() + seconds_in_use));
     }
 
-    /// Whether a block that is freed keeps its `warm` pages.
+    /// Returns whether a block that is freed keeps its `warm` pages.
     #[inline]
     pub(crate) fn keeps(&self, warm: u32) -> bool {
         let all = self.header().warm_pages.get().saturating_add(warm);
@@ -73,7 +73,7 @@ impl Arena {
         }
     }
 
-    /// How many bytes of free blocks the family keeps. For tests, and for reports.
+    /// Returns how many bytes of free blocks the family keeps. For tests, and for reports.
     pub fn kept_bytes(&self) -> usize {
         self.header().warm_pages.get() as usize * PAGE
     }

@@ -34,7 +34,7 @@ impl<'a> Awaited<'a> {
         }
     }
 
-    /// Whether the operation of this side is worth a try now.
+    /// Returns whether the operation of this side is worth a try now.
     pub fn is_ready(&self) -> bool {
         (self.is_ready)()
     }
@@ -61,13 +61,13 @@ impl Watch {
         Self::default()
     }
 
-    /// How often it was called so far.
+    /// Returns how often it was called so far.
     pub fn calls(&self) -> u32 {
         // Acquire pairs with the Release in `call`: its thread sees what the caller did before.
         self.calls.load(Ordering::Acquire)
     }
 
-    /// The word that a call changes, for a thread that has seen the call with the number `seen`.
+    /// Returns the word that a call changes, for a thread that has seen the call with the number `seen`.
     pub(crate) fn word(&self, seen: u32) -> SharedWord<'_> {
         SharedWord {
             word: &self.calls,
@@ -96,7 +96,7 @@ impl Watch {
         });
     }
 
-    /// As [`wait`](Self::wait), which also ends when one of the processes `lives` is dead. What it had is cleared away then, also if
+    /// Like [`wait`](Self::wait), which also ends when one of the processes `lives` is dead. What it had is cleared away then, also if
     /// the process that was at it died. May end for nothing. Of more processes than there is room for, the others are looked at 20 times a second.
     ///
     /// # Panics

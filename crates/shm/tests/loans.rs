@@ -48,7 +48,7 @@ fn write(loan: &Loan, at: usize, byte: u8) {
     unsafe { place(loan, at).write_volatile(byte) }
 }
 
-/// How many mappings this process has of the arena.
+/// Returns how many mappings this process has of the arena.
 fn mappings(arena: &Arena) -> usize {
     let inode = format!(" {} ", arena.inode());
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();

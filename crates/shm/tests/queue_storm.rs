@@ -120,7 +120,7 @@ impl Notes {
         child
     }
 
-    /// Whether this writer has used up its numbers.
+    /// Returns whether this writer has used up its numbers.
     fn is_through(&self, writer: usize) -> bool {
         self.put[writer].load(Ordering::Relaxed) as usize + AT_ONCE >= NUMBERS
     }

@@ -89,7 +89,7 @@ pub enum Arrival {
 }
 
 impl Barrier {
-    /// A barrier for `parties` threads.
+    /// Creates a barrier for `parties` threads.
     ///
     /// # Panics
     /// `parties` is 0: no thread would ever be the last to arrive.
@@ -101,7 +101,7 @@ impl Barrier {
         }
     }
 
-    /// A barrier for `parties` threads.
+    /// Creates a barrier for `parties` threads.
     #[cfg(loom)]
     pub fn new(parties: usize) -> Self {
         Self::new_in(parties)
@@ -109,7 +109,7 @@ impl Barrier {
 }
 
 impl<R: RawLock> Barrier<R> {
-    /// As [`Barrier::new`], with a raw lock of the caller's choice. May begin with 0 parties, until
+    /// Like [`Barrier::new`], with a raw lock of the caller's choice. May begin with 0 parties, until
     /// [`Hosted::begin_with`](crate::host::Hosted::begin_with).
     #[doc(hidden)]
     pub fn new_in(parties: usize) -> Self {
@@ -127,7 +127,7 @@ impl<R: RawLock> Barrier<R> {
         self.wait_within(Deadline::NEVER)
     }
 
-    /// As [`Barrier::wait`], for at most `timeout`. A party whose time is over breaks the barrier.
+    /// Like [`Barrier::wait`], for at most `timeout`. A party whose time is over breaks the barrier.
     ///
     /// # Errors
     /// The time was over, or the barrier is broken, or was broken or reset while this party waited.
@@ -146,7 +146,7 @@ impl<R: RawLock> Barrier<R> {
         self.wait_within(Deadline::after(timeout))
     }
 
-    /// As [`Barrier::wait`], until `deadline` at the latest. A party whose time is over breaks the barrier.
+    /// Like [`Barrier::wait`], until `deadline` at the latest. A party whose time is over breaks the barrier.
     ///
     /// # Errors
     /// The time was over, or the barrier is broken, or was broken or reset while this party waited.
@@ -315,12 +315,12 @@ impl<R: RawLock> Barrier<R> {
         wakeups.into_iter().for_each(Wakeups::run);
     }
 
-    /// How many parties pass the barrier together.
+    /// Returns how many parties pass the barrier together.
     pub fn parties(&self) -> usize {
         self.state.lock().parties
     }
 
-    /// How many parties wait in the round that is filling at this moment. Never blocks.
+    /// Returns how many parties wait in the round that is filling at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         let state = self.state.lock();
         if state.phase == Phase::Filling {
@@ -330,7 +330,7 @@ impl<R: RawLock> Barrier<R> {
         }
     }
 
-    /// Whether the barrier is broken at this moment. Never blocks.
+    /// Returns whether the barrier is broken at this moment. Never blocks.
     pub fn is_broken(&self) -> bool {
         self.state.lock().phase == Phase::Broken
     }
@@ -429,7 +429,7 @@ impl State {
         }
     }
 
-    /// Whether the barrier was retired while this round was filling.
+    /// Returns whether the barrier was retired while this round was filling.
     fn is_retired_with(&self, round: &Arc<Round>) -> bool {
         let is_own = |own: &Arc<Round>| Arc::ptr_eq(own, round);
         self.phase == Phase::Retired && self.round.as_ref().is_some_and(is_own)

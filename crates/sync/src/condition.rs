@@ -24,7 +24,7 @@ mod sealed {
         /// What excludes the users of the lock's state from each other.
         type Raw: RawLock;
 
-        /// Whether the calling thread may release the lock.
+        /// Returns whether the calling thread may release the lock.
         fn is_held(&self) -> bool;
         /// Releases the lock completely, and returns how many times it was held.
         fn surrender(&self) -> Result<usize, NotHeld>;
@@ -107,7 +107,7 @@ impl State {
         lock: 0,
     };
 
-    /// Whether all waiters have released `lock`, and no other lock.
+    /// Returns whether all waiters have released `lock`, and no other lock.
     fn is_of<L>(&self, lock: &L) -> bool {
         self.lock == address(lock) || self.waiters.is_empty()
     }
@@ -127,7 +127,7 @@ fn two_locks() -> ! {
 }
 
 impl Condition {
-    /// A condition without waiters.
+    /// Creates a condition without waiters.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Condition {
@@ -135,7 +135,7 @@ impl Condition {
         }
     }
 
-    /// A condition without waiters.
+    /// Creates a condition without waiters.
     #[cfg(loom)]
     pub fn new() -> Self {
         Self::new_in()
@@ -149,7 +149,7 @@ impl<R: RawLock> Default for Condition<R> {
 }
 
 impl<R: RawLock> Condition<R> {
-    /// As [`Condition::new`], with a raw lock of the caller's choice.
+    /// Like [`Condition::new`], with a raw lock of the caller's choice.
     #[doc(hidden)]
     pub fn new_in() -> Self {
         Condition {
@@ -314,7 +314,7 @@ impl<R: RawLock> Condition<R> {
         self.state.lock().waiters.remove(waiter)
     }
 
-    /// How many threads wait at this moment. Never blocks.
+    /// Returns how many threads wait at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         self.state.lock().waiters.len()
     }

@@ -62,12 +62,12 @@ pub enum BarrierError {
 }
 
 impl BarrierError {
-    /// Whether the time of this thread was over.
+    /// Returns whether the time of this thread was over.
     pub fn is_timed_out(self) -> bool {
         self == BarrierError::TimedOut
     }
 
-    /// Whether the barrier is broken because of another thread.
+    /// Returns whether the barrier is broken because of another thread.
     pub fn is_broken(self) -> bool {
         self == BarrierError::Broken
     }

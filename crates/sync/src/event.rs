@@ -44,7 +44,7 @@ struct State {
 }
 
 impl Event {
-    /// An event that is not set.
+    /// Creates an event that is not set.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Event {
@@ -52,7 +52,7 @@ impl Event {
         }
     }
 
-    /// An event that is not set.
+    /// Creates an event that is not set.
     #[cfg(loom)]
     pub fn new() -> Self {
         Self::new_in()
@@ -67,7 +67,7 @@ impl State {
 }
 
 impl<R: RawLock> Event<R> {
-    /// As [`Event::new`], with a raw lock of the caller's choice.
+    /// Like [`Event::new`], with a raw lock of the caller's choice.
     #[doc(hidden)]
     pub fn new_in() -> Self {
         Event {
@@ -75,7 +75,7 @@ impl<R: RawLock> Event<R> {
         }
     }
 
-    /// Whether the event is set at this moment. Never blocks.
+    /// Returns whether the event is set at this moment. Never blocks.
     #[inline]
     pub fn is_set(&self) -> bool {
         self.state.lock().set
@@ -185,7 +185,7 @@ impl<R: RawLock> Event<R> {
         }
     }
 
-    /// How many threads wait at this moment. Never blocks.
+    /// Returns how many threads wait at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         self.state.lock().waiters.len()
     }

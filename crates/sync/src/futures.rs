@@ -152,7 +152,7 @@ impl<R: RawLock> Lock<R> {
         Acquiring::new(self)
     }
 
-    /// As [`Lock::acquire_async`], until the guard is dropped, on whichever thread.
+    /// Like [`Lock::acquire_async`], until the guard is dropped, on whichever thread.
     pub fn guard_async(&self) -> Guarding<'_, Self> {
         Guarding(self.acquire_async())
     }
@@ -164,7 +164,7 @@ impl<R: RawLock> Semaphore<R> {
         Acquiring::new(self)
     }
 
-    /// As [`Semaphore::acquire_async`], until the guard is dropped.
+    /// Like [`Semaphore::acquire_async`], until the guard is dropped.
     ///
     /// ```
     /// use std::future::Future;

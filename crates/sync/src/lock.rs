@@ -36,7 +36,7 @@ pub struct Lock<R: RawLock = RawWordLock> {
 }
 
 impl Lock {
-    /// A free lock.
+    /// Creates a free lock.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Lock {
@@ -44,7 +44,7 @@ impl Lock {
         }
     }
 
-    /// A free lock.
+    /// Creates a free lock.
     #[cfg(loom)]
     pub fn new() -> Self {
         Lock {
@@ -54,7 +54,7 @@ impl Lock {
 }
 
 impl<R: RawLock> Lock<R> {
-    /// As [`Lock::new`], with a raw lock of the caller's choice.
+    /// Like [`Lock::new`], with a raw lock of the caller's choice.
     #[doc(hidden)]
     pub fn new_in() -> Self {
         Lock {
@@ -115,13 +115,13 @@ impl<R: RawLock> Lock<R> {
         seen.is_quiet() && self.owned.word.try_free(seen)
     }
 
-    /// Whether any thread holds the lock at this moment. Never blocks.
+    /// Returns whether any thread holds the lock at this moment. Never blocks.
     #[inline]
     pub fn is_locked(&self) -> bool {
         !self.owned.word.load().is_free()
     }
 
-    /// The thread that holds the lock at this moment. Never blocks.
+    /// Returns the thread that holds the lock at this moment. Never blocks.
     pub fn owner(&self) -> Option<ThreadIdent> {
         self.owned.word.load().thread()
     }

@@ -54,7 +54,7 @@ impl<T: ?Sized + UnwindSafe> UnwindSafe for Mutex<T> {}
 impl<T: ?Sized + UnwindSafe> RefUnwindSafe for Mutex<T> {}
 
 impl<T> Mutex<T> {
-    /// A free mutex around `value`.
+    /// Creates a free mutex around `value`.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
         let value = UnsafeCell::new(value);
@@ -62,14 +62,14 @@ impl<T> Mutex<T> {
         Mutex { lock, value }
     }
 
-    /// A free mutex around `value`.
+    /// Creates a free mutex around `value`.
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
         let (lock, value) = (Lock::new(), UnsafeCell::new(value));
         Mutex { lock, value }
     }
 
-    /// The value, moved out.
+    /// Returns the value, moved out.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -112,7 +112,7 @@ impl<T: ?Sized> Mutex<T> {
             .map(|held| self.guard_value(held))
     }
 
-    /// As [`Mutex::lock`], until `context` ends the wait. For hosts.
+    /// Like [`Mutex::lock`], until `context` ends the wait. For hosts.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait.
@@ -121,12 +121,12 @@ impl<T: ?Sized> Mutex<T> {
         self.lock.guard_with(context).map(|held| self.guard_value(held))
     }
 
-    /// Whether any thread holds the value at this moment. Never blocks.
+    /// Returns whether any thread holds the value at this moment. Never blocks.
     pub fn is_locked(&self) -> bool {
         self.lock.is_locked()
     }
 
-    /// The value. The exclusive reference makes locking unnecessary. Never blocks.
+    /// Returns the value. The exclusive reference makes locking unnecessary. Never blocks.
     #[cfg(not(loom))]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -144,7 +144,7 @@ impl<T: ?Sized> Mutex<T> {
         self.value.with_mut(|value| value)
     }
 
-    /// The value, under the lock that the caller has just taken.
+    /// Returns the value, under the lock that the caller has just taken.
     pub(crate) fn guard_value<'a>(&'a self, held: Guard<'a, Lock>) -> MutexGuard<'a, T> {
         MutexGuard {
             held,
@@ -224,12 +224,12 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// The mutex, which a wait releases.
+    /// Returns the mutex, which a wait releases.
     pub(crate) fn mutex(&self) -> &'a Mutex<T> {
         self.mutex
     }
 
-    /// A guard of a part of the value.
+    /// Returns a guard of a part of the value.
     ///
     /// ```
     /// use interlock::sync::{Mutex, MutexGuard};
@@ -267,7 +267,7 @@ impl<'a, U: ?Sized> MappedMutexGuard<'a, U> {
         MappedMutexGuard { value, held, like }
     }
 
-    /// A guard of a part of the part.
+    /// Returns a guard of a part of the part.
     pub fn map<V: ?Sized>(mut guard: Self, part: impl FnOnce(&mut U) -> &mut V) -> MappedMutexGuard<'a, V> {
         let value = NonNull::from(part(&mut guard));
         MappedMutexGuard::new(value, guard.held)

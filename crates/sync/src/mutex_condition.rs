@@ -32,7 +32,8 @@ impl Condition {
         self.wait_guarded(guard, &mut WaitContext::uninterruptible());
     }
 
-    /// As [`Condition::wait`], for at most `timeout`, and then until the mutex is free, however long that takes.
+    /// Like [`Condition::wait`], for at most `timeout`, and then until the mutex is free, however long that
+    /// takes.
     ///
     /// # Errors
     /// The time was over without a notification. The guard has the mutex in any case.
@@ -47,7 +48,8 @@ impl Condition {
         self.wait_within(guard, Deadline::after(timeout))
     }
 
-    /// As [`Condition::wait`], until `deadline` at the latest, and then until the mutex is free, however long that takes.
+    /// Like [`Condition::wait`], until `deadline` at the latest, and then until the mutex is free, however
+    /// long that takes.
     ///
     /// # Errors
     /// The time was over without a notification. The guard has the mutex in any case.
@@ -145,7 +147,7 @@ impl Condition {
         let _ = self.wait_while_within(guard, &mut WaitContext::uninterruptible(), busy);
     }
 
-    /// As [`Condition::wait_while`], for at most `timeout`. Calls `busy` when the time is over, too.
+    /// Like [`Condition::wait_while`], for at most `timeout`. Calls `busy` when the time is over, too.
     ///
     /// # Errors
     /// The time was over, and `busy` was still true. The guard has the mutex in any case.
@@ -174,7 +176,8 @@ impl Condition {
         self.wait_while_within(guard, &mut WaitContext::until(deadline), busy)
     }
 
-    /// As [`Condition::wait_while`], until `deadline` at the latest. Calls `busy` when the time is over, too.
+    /// Like [`Condition::wait_while`], until `deadline` at the latest. Calls `busy` when the time is over,
+    /// too.
     ///
     /// # Errors
     /// The time was over, and `busy` was still true. The guard has the mutex in any case.

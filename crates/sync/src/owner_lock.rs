@@ -71,7 +71,7 @@ impl Default for Line {
 }
 
 impl Line {
-    /// Whether a notified waiter is on its way, so that no other need be notified.
+    /// Returns whether a notified waiter is on its way, so that no other need be notified.
     fn is_tried(&self) -> bool {
         self.tries == Some(fork::generation())
     }
@@ -147,7 +147,7 @@ fn report_acquired(kind: ResourceKind, numbers: Option<Numbers>) {
     }
 }
 
-/// Whether an observer wants to hear of all acquisitions at this moment.
+/// Returns whether an observer wants to hear of all acquisitions at this moment.
 fn watch() -> Watch {
     if observes(Interest::Acquisitions) {
         Watch::Every
@@ -165,7 +165,7 @@ impl<R: RawLock> fmt::Debug for OwnerLock<R> {
 }
 
 impl<R: RawLock> OwnerLock<R> {
-    /// A lock that was never acquired.
+    /// Creates a lock that was never acquired.
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
         OwnerLock {
@@ -174,7 +174,7 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// A lock that was never acquired.
+    /// Creates a lock that was never acquired.
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
         OwnerLock {
@@ -183,7 +183,8 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// A lock whose first acquisition takes the fast path, unless an observer wants to hear of it at this moment.
+    /// Creates a lock whose first acquisition takes the fast path, unless an observer wants to hear of it at
+    /// this moment.
     pub(crate) fn begun() -> Self {
         let owned = Self::new();
         owned.word.begin(watch());
@@ -385,7 +386,8 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// As [`OwnerLock::pass_on`], for a word that is marked as due, which no other thread changes meanwhile.
+    /// Like [`OwnerLock::pass_on`], for a word that is marked as due, which no other thread changes
+    /// meanwhile.
     fn pass_on_due(&self, line: &mut Line, seen: Owner) -> Wakeups {
         let may_inherit = line.newcomers == 0;
         line.newcomers = line.newcomers.saturating_sub(1);

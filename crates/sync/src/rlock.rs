@@ -45,7 +45,7 @@ pub struct Saved {
 }
 
 impl RLock {
-    /// A free lock.
+    /// Creates a free lock.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         RLock {
@@ -54,7 +54,7 @@ impl RLock {
         }
     }
 
-    /// A free lock.
+    /// Creates a free lock.
     #[cfg(loom)]
     pub fn new() -> Self {
         Self::new_in()
@@ -62,7 +62,7 @@ impl RLock {
 }
 
 impl<R: RawLock> RLock<R> {
-    /// As [`RLock::new`], with a raw lock of the caller's choice.
+    /// Like [`RLock::new`], with a raw lock of the caller's choice.
     #[doc(hidden)]
     pub fn new_in() -> Self {
         RLock {
@@ -162,7 +162,7 @@ impl<R: RawLock> RLock<R> {
         Ok(Saved { count, owner })
     }
 
-    /// How many times the owner has acquired it and not yet released it.
+    /// Returns how many times the owner has acquired it and not yet released it.
     fn count(&self) -> usize {
         usize::try_from(self.again.get())
             .unwrap_or(usize::MAX)
@@ -192,24 +192,26 @@ impl<R: RawLock> RLock<R> {
         Ok(())
     }
 
-    /// Whether the calling thread owns the lock. Never blocks.
+    /// Returns whether the calling thread owns the lock. Never blocks.
     #[inline]
     pub fn is_owned(&self) -> bool {
         self.owned.word.load().is(ThreadIdent::current())
     }
 
-    /// Whether any thread owns the lock at this moment. Never blocks.
+    /// Returns whether any thread owns the lock at this moment. Never blocks.
     #[inline]
     pub fn is_locked(&self) -> bool {
         !self.owned.word.load().is_free()
     }
 
-    /// How many times the calling thread has acquired the lock and not yet released it; 0 if it does not own it.
+    /// Returns how many times the calling thread has acquired the lock and not yet released it; 0 if it does
+    /// not own it.
     pub fn recursion_count(&self) -> usize {
         if self.is_owned() { self.count() } else { 0 }
     }
 
-    /// The thread that owns the lock at this moment, and how many times it has acquired it. Never blocks.
+    /// Returns the thread that owns the lock at this moment, and how many times it has acquired it. Never
+    /// blocks.
     pub fn owner(&self) -> Option<(ThreadIdent, usize)> {
         let owner = self.owned.word.load().thread();
         owner.map(|owner| (owner, self.count()))

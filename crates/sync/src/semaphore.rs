@@ -41,13 +41,13 @@ struct State {
 }
 
 impl Semaphore {
-    /// A semaphore with `permits` permits and no bound.
+    /// Creates a semaphore with `permits` permits and no bound.
     #[cfg(not(loom))]
     pub const fn new(permits: usize) -> Self {
         Self::bounded(permits, usize::MAX)
     }
 
-    /// A semaphore with `permits` permits that never has more than `bound`.
+    /// Creates a semaphore with `permits` permits that never has more than `bound`.
     ///
     /// # Panics
     /// `permits` is greater than `bound`.
@@ -62,13 +62,13 @@ impl Semaphore {
         }
     }
 
-    /// A semaphore with `permits` permits and no bound.
+    /// Creates a semaphore with `permits` permits and no bound.
     #[cfg(loom)]
     pub fn new(permits: usize) -> Self {
         Self::bounded(permits, usize::MAX)
     }
 
-    /// A semaphore with `permits` permits that never has more than `bound`.
+    /// Creates a semaphore with `permits` permits that never has more than `bound`.
     #[cfg(loom)]
     pub fn bounded(permits: usize, bound: usize) -> Self {
         Semaphore {
@@ -89,7 +89,7 @@ impl State {
 }
 
 impl<R: RawLock> Semaphore<R> {
-    /// As [`Semaphore::new`], with a raw lock of the caller's choice.
+    /// Like [`Semaphore::new`], with a raw lock of the caller's choice.
     #[doc(hidden)]
     pub fn new_in(permits: usize) -> Self {
         Semaphore {
@@ -224,12 +224,12 @@ impl<R: RawLock> Semaphore<R> {
         Ok(())
     }
 
-    /// How many permits there are at this moment. Never blocks.
+    /// Returns how many permits there are at this moment. Never blocks.
     pub fn permits(&self) -> usize {
         self.state.lock().permits
     }
 
-    /// The most permits that there can be. Never blocks.
+    /// Returns the most permits that there can be. Never blocks.
     pub fn bound(&self) -> usize {
         self.state.lock().bound
     }

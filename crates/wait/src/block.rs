@@ -104,19 +104,20 @@ fn during<Q>(_: &Wait<'_>, _: Option<&Arc<Waiter>>, meanwhile: impl FnOnce() -> 
 
 /// What a thread sleeps on: its waiter's word, or words in shared memory.
 pub(crate) trait Sleeps: Sync {
-    /// Whether the thread need not sleep any more.
+    /// Returns whether the thread need not sleep any more.
     fn is_notified(&self) -> bool;
 
-    /// Whether the wait began in this process, or lives on in a forked one.
+    /// Returns whether the wait began in this process, or lives on in a forked one.
     fn is_of_this_process(&self) -> bool;
 
-    /// The thread that notified, if it is known.
+    /// Returns the thread that notified, if it is known.
     fn notifier(&self) -> Option<ThreadIdent>;
 
     /// One sleep in the kernel.
     fn sleep(&self, until: Deadline) -> Slept;
 
-    /// Whether it may pay to wait awake first: what the thread waits for can be seen without asking the kernel.
+    /// Returns whether it may pay to wait awake first: what the thread waits for can be seen without asking
+    /// the kernel.
     fn may_spin(&self) -> bool {
         true
     }
@@ -164,7 +165,7 @@ fn first_sleep(sleeper: &impl Sleeps, deadline: Deadline, listens: bool) -> Slep
     })
 }
 
-/// Whether a wait has no time at all, so that its host need not detach, nor the kernel be asked.
+/// Returns whether a wait has no time at all, so that its host need not detach, nor the kernel be asked.
 ///
 /// A model's deadline may pass at any moment of a sleep, so a model always goes to sleep.
 fn is_over(deadline: Deadline) -> bool {

@@ -28,7 +28,7 @@ impl Deadline {
         Deadline(schedule::nanos().saturating_add(nanos))
     }
 
-    /// Whether the deadline lies in the past. Reads the clock unless the answer is known without.
+    /// Returns whether the deadline lies in the past. Reads the clock unless the answer is known without.
     pub fn has_passed(self) -> bool {
         match self.0 {
             u64::MAX => false,
@@ -40,7 +40,8 @@ impl Deadline {
         }
     }
 
-    /// Whether the deadline is more than `nanos` away. Reads the clock unless the answer is known without.
+    /// Returns whether the deadline is more than `nanos` away. Reads the clock unless the answer is known
+    /// without.
     pub(crate) fn is_later_than(self, nanos: u32) -> bool {
         match self.0 {
             u64::MAX => true,
@@ -49,13 +50,13 @@ impl Deadline {
         }
     }
 
-    /// The time until the deadline, 0 if it has passed; `None` for [`Deadline::NEVER`].
+    /// Returns the time until the deadline, 0 if it has passed; `None` for [`Deadline::NEVER`].
     pub fn remaining(self) -> Option<Duration> {
         let at = self.nanos()?;
         Some(Duration::from_nanos(at.saturating_sub(schedule::nanos())))
     }
 
-    /// The earlier of this deadline and `nanos` from now.
+    /// Returns the earlier of this deadline and `nanos` from now.
     pub(crate) fn or_sooner(self, nanos: u64) -> Self {
         self.min(Deadline(schedule::nanos() + nanos))
     }

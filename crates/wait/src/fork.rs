@@ -54,7 +54,7 @@ impl Seat {
         }
     }
 
-    /// A seat that no other thread has. Called while no thread forks.
+    /// Returns a seat that no other thread has. Called while no thread forks.
     fn take() -> &'static Seat {
         let mut last = &FIRST;
         for seat in Seat::all() {
@@ -123,7 +123,7 @@ thread_local! {
     static LEAVER: Leaver = const { Leaver(Cell::new(None)) };
 }
 
-/// The number of forks between the first process and this one, since the first wait.
+/// Returns the number of forks between the first process and this one, since the first wait.
 #[inline]
 pub fn generation() -> u32 {
     // Relaxed: it changes only in `child`, when this process has a single thread.
@@ -236,7 +236,7 @@ impl Drop for Leave {
     }
 }
 
-/// Whether this is the seat of the calling thread.
+/// Returns whether this is the seat of the calling thread.
 fn is_own(seat: &Seat) -> bool {
     SEAT.get().is_some_and(|own| std::ptr::eq(own, seat))
 }

@@ -19,7 +19,7 @@ pub(crate) fn have_deadlines_passed() -> bool {
     PASSED.get()
 }
 
-/// The identity of the calling thread of the model; a multiple of 8 and not 0, as the system's are.
+/// Returns the identity of the calling thread of the model; a multiple of 8 and not 0, as the system's are.
 pub(crate) fn thread_ident() -> u64 {
     let name = format!("{:?}", thread::current().id());
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();

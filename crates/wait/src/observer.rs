@@ -113,15 +113,15 @@ fn exchange(new: Option<Shared<Registered>>) {
     }
 }
 
-/// Whether the registered observer, if any, wants to hear of this: one relaxed load.
+/// Returns whether the registered observer, if any, wants to hear of this: one relaxed load.
 #[inline]
 pub fn observes(interest: Interest) -> bool {
     // Relaxed: while an observer comes or goes, a thread may miss it, or look for it and find none.
     INTEREST.load(Ordering::Relaxed) >= interest as u32
 }
 
-/// A number for an event, greater than those given out before. Taken under the lock of the state that the event changes, the
-/// numbers of events on one thing have the order of the events.
+/// Returns a number for an event, greater than those given out before. Taken under the lock of the state that
+/// the event changes, the numbers of events on one thing have the order of the events.
 pub fn next_sequence() -> u64 {
     // Relaxed: each number is given out once, and threads that take one under the same lock take it one after the other.
     SEQUENCE.fetch_add(1, Ordering::Relaxed)
@@ -156,8 +156,8 @@ pub(crate) fn refuse() {
     REFUSED.set(true);
 }
 
-/// Whether the observer has refused a wait of the calling thread since the last call. For the caller of an operation that
-/// ended as if its host had interrupted it.
+/// Returns whether the observer has refused a wait of the calling thread since the last call. For the caller
+/// of an operation that ended as if its host had interrupted it.
 pub fn take_refusal() -> bool {
     REFUSED.take()
 }

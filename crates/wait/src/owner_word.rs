@@ -41,36 +41,36 @@ pub struct OwnerWord<R: RawLock> {
 pub struct Owner(u64);
 
 impl Owner {
-    /// Whether no thread owns the lock.
+    /// Returns whether no thread owns the lock.
     #[inline]
     pub fn is_free(self) -> bool {
         self.0 & IDENTITY == 0
     }
 
-    /// Whether `thread` owns the lock.
+    /// Returns whether `thread` owns the lock.
     #[inline]
     pub fn is(self, thread: ThreadIdent) -> bool {
         self.0 & IDENTITY == thread.get()
     }
 
-    /// The thread that owns the lock.
+    /// Returns the thread that owns the lock.
     pub fn thread(self) -> Option<ThreadIdent> {
         (!self.is_free()).then(|| ThreadIdent::new(self.0 & IDENTITY))
     }
 
-    /// Whether an observer wants to see every acquisition.
+    /// Returns whether an observer wants to see every acquisition.
     #[inline]
     pub fn is_watched(self) -> bool {
         self.0 & WATCHED != 0
     }
 
-    /// Whether the release has to notify the first in line.
+    /// Returns whether the release has to notify the first in line.
     #[inline]
     pub fn is_due(self) -> bool {
         self.0 & DUE != 0
     }
 
-    /// Whether a release only has to mark the lock free: some thread owns it, and it has no flag.
+    /// Returns whether a release only has to mark the lock free: some thread owns it, and it has no flag.
     #[inline]
     pub fn is_quiet(self) -> bool {
         self.0 & FLAGS == 0 && !self.is_free()
@@ -96,13 +96,13 @@ impl Watch {
 }
 
 impl<R: RawLock> OwnerWord<R> {
-    /// The word of a lock that was never acquired.
+    /// Returns the word of a lock that was never acquired.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         OwnerWord { word: R::Word::ZERO }
     }
 
-    /// The word of a lock that was never acquired.
+    /// Returns the word of a lock that was never acquired.
     #[cfg(loom)]
     pub fn new() -> Self {
         OwnerWord {

@@ -35,7 +35,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// Whether no notification has ended the wait yet.
+    /// Returns whether no notification has ended the wait yet.
     fn lasts(&self) -> bool {
         let waiter = self.waiter.as_ref();
         self.generation == fork::generation() && !waiter.is_some_and(|waiter| waiter.is_notified())

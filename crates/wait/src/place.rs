@@ -29,12 +29,13 @@ pub struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Whether the task was in line until it was notified.
+    /// Returns whether the task was in line until it was notified.
     pub fn was_notified(self) -> bool {
         self.was_notified
     }
 
-    /// Whether this is only a look: it has no waiter, which costs an allocation. The next try has one.
+    /// Returns whether this is only a look: it has no waiter, which costs an allocation. The next try has
+    /// one.
     pub fn is_a_look(self) -> bool {
         self.waiter.is_none()
     }
@@ -46,7 +47,7 @@ impl Turn<'_> {
         }
     }
 
-    /// As [`Turn::line_up`], but puts a task that was notified in vain at the head of the line.
+    /// Like [`Turn::line_up`], but puts a task that was notified in vain at the head of the line.
     pub fn line_up_again(self, line: &mut WaitQueue) {
         match self.waiter {
             Some(waiter) if self.was_notified => line.push_front(waiter.clone()),
@@ -56,7 +57,7 @@ impl Turn<'_> {
 }
 
 impl<L: TaskLine> Place<L> {
-    /// A place in `line` for a task that was not polled yet.
+    /// Creates a place in `line` for a task that was not polled yet.
     pub fn new(line: L) -> Self {
         Place {
             line,
@@ -65,12 +66,12 @@ impl<L: TaskLine> Place<L> {
         }
     }
 
-    /// The line.
+    /// Returns the line.
     pub fn line(&self) -> &L {
         &self.line
     }
 
-    /// Whether it has given its result. Then it stays pending.
+    /// Returns whether it has given its result. Then it stays pending.
     pub fn is_done(&self) -> bool {
         self.done
     }

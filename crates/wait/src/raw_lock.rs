@@ -39,7 +39,7 @@ pub unsafe trait RawLock: Sized {
     #[cfg(not(loom))]
     const NEW: Self;
 
-    /// A free lock.
+    /// Creates a free lock.
     #[cfg(loom)]
     fn new() -> Self;
 
@@ -55,7 +55,8 @@ pub unsafe trait RawLock: Sized {
     /// The caller has taken it.
     unsafe fn unlock(&self);
 
-    /// Whether the calling thread is among those that the lock excludes from each other, so that it may take the lock.
+    /// Returns whether the calling thread is among those that the lock excludes from each other, so that it
+    /// may take the lock.
     ///
     /// Always, unless the lock is a host's, which excludes the threads that are attached to it. For what any thread may
     /// ask of a resource: see [`Owners`](crate::Owners).
@@ -176,7 +177,7 @@ impl Default for HostLock {
 }
 
 impl HostLock {
-    /// A free lock.
+    /// Creates a free lock.
     pub const fn new() -> Self {
         HostLock {
             held: Cell::new(false),

@@ -10,11 +10,11 @@ pub trait RawWord {
     #[cfg(not(loom))]
     const ZERO: Self;
 
-    /// The number 0.
+    /// Returns the number 0.
     #[cfg(loom)]
     fn zero() -> Self;
 
-    /// The number at this moment. Orders nothing.
+    /// Returns the number at this moment. Orders nothing.
     fn get(&self) -> u64;
 
     /// Changes the number. What the thread did before comes before what the next thread does that exchanges it.

@@ -17,14 +17,14 @@ pub struct ResourceId(NonZeroU64);
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl ResourceId {
-    /// A number that was not given out before.
+    /// Creates a number that was not given out before.
     pub fn fresh() -> Self {
         // Relaxed: a number is given out once, and orders nothing.
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         ResourceId(NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX))
     }
 
-    /// The number.
+    /// Returns the number.
     pub fn number(self) -> u64 {
         self.0.get()
     }
@@ -77,10 +77,10 @@ pub enum ResourceKind {
 /// [`block`](crate::block()) calls these methods on the thread that waits, under no internal lock, if an observer is
 /// registered.
 pub trait Resource {
-    /// Its number, given to it now if it has none.
+    /// Returns its number, given to it now if it has none.
     fn id(&self) -> ResourceId;
 
-    /// Its kind.
+    /// Returns its kind.
     fn kind(&self) -> ResourceKind;
 
     /// Where it was created, if that was recorded.
@@ -98,18 +98,18 @@ pub trait Resource {
         None
     }
 
-    /// The threads that can end a wait for it, at this moment.
+    /// Returns the threads that can end a wait for it, at this moment.
     fn owners(&self) -> Vec<ThreadId> {
         owners(self.owned())
     }
 
-    /// A few words for a report.
+    /// Returns a few words for a report.
     fn describe(&self) -> String {
         format!("{:?} {}", self.kind(), self.id())
     }
 }
 
-/// The threads that can end a wait for what `owned` is the state of.
+/// Returns the threads that can end a wait for what `owned` is the state of.
 pub(crate) fn owners(owned: Option<&dyn Owners>) -> Vec<ThreadId> {
     let idents = owned.map(Owners::ask).unwrap_or_default();
     idents.into_iter().map(ThreadId::of_ident).collect()

@@ -23,7 +23,7 @@ use crate::primitive::global::{AtomicBool, Ordering};
 /// there were no scheduler: the holder runs, and needs a few instructions. Its methods are called under no internal lock, and may block
 /// for as long as it wants the calling thread to stand still. They may not use the engine's primitives.
 pub trait Scheduler: Send + Sync {
-    /// The time in nanoseconds, on a clock that never runs backwards.
+    /// Returns the time in nanoseconds, on a clock that never runs backwards.
     fn now(&self) -> u64;
 
     /// Parks the calling thread until [`Scheduler::unpark`] with one of `places`, or until the time `until`.
@@ -70,7 +70,7 @@ pub fn clear_scheduler() {
     SCHEDULER.store(None);
 }
 
-/// The scheduler, if there is one.
+/// Returns the scheduler, if there is one.
 #[cfg(not(loom))]
 #[inline]
 pub(crate) fn scheduler() -> Option<Shared<dyn Scheduler>> {
@@ -90,12 +90,12 @@ pub(crate) fn scheduler() -> Option<Shared<dyn Scheduler>> {
     None
 }
 
-/// Whether a scheduler decides what time it is.
+/// Returns whether a scheduler decides what time it is.
 pub(crate) fn is_scheduled() -> bool {
     scheduler().is_some()
 }
 
-/// The time in nanoseconds: the scheduler's, or that of the monotonic clock.
+/// Returns the time in nanoseconds: the scheduler's, or that of the monotonic clock.
 #[inline]
 pub(crate) fn nanos() -> u64 {
     match scheduler() {
@@ -104,7 +104,7 @@ pub(crate) fn nanos() -> u64 {
     }
 }
 
-/// The time since some moment in the past, to measure how long something takes.
+/// Returns the time since some moment in the past, to measure how long something takes.
 #[inline]
 pub fn now() -> Duration {
     Duration::from_nanos(nanos())
@@ -118,7 +118,7 @@ pub fn spawn(stack_size: usize, main: impl FnOnce() + Send + 'static) -> io::Res
     spawn_named("", stack_size, main)
 }
 
-/// As [`spawn`], for a thread with a name, as the messages of panics show it.
+/// Like [`spawn`], for a thread with a name, as the messages of panics show it.
 ///
 /// # Errors
 /// The operating system cannot start another thread.

@@ -8,7 +8,8 @@ use crate::deadline::Deadline;
 use crate::primitive::global::{AtomicUsize, Ordering};
 use crate::schedule::scheduler;
 
-/// How many processors there are. Asked once, or by several threads at once, which get the same answer.
+/// Returns how many processors there are. Asked once, or by several threads at once, which get the same
+/// answer.
 ///
 /// (Not a `OnceLock`: if another thread fills it during a fork, the child waits for ever.)
 pub(crate) fn processors() -> usize {
@@ -66,7 +67,7 @@ impl Experience {
         skipped: TRY_ONE_IN - FIRST_TRY,
     };
 
-    /// How long to spin now, if at all.
+    /// Returns how long to spin now, if at all.
     fn nanos(self) -> Option<u32> {
         match self.budget {
             SHORTEST_NANOS.. => Some(self.budget),
@@ -147,7 +148,8 @@ pub(crate) fn let_a_moment_pass(round: u32) {
     }
 }
 
-/// Whether nothing can change while a thread waits awake: on a single processor, in a model, and under a scheduler.
+/// Returns whether nothing can change while a thread waits awake: on a single processor, in a model, and
+/// under a scheduler.
 fn is_in_vain() -> bool {
     cfg!(loom) || processors() == 1 || scheduler().is_some()
 }

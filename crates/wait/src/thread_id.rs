@@ -26,7 +26,7 @@ pub struct ThreadId {
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl ThreadId {
-    /// The calling thread.
+    /// Returns the calling thread.
     pub fn current() -> Self {
         let ident = ThreadIdent::current();
         #[cfg(any(loom, not(feature = "posix-identities")))]
@@ -35,7 +35,7 @@ impl ThreadId {
         OWN.try_with(|own| own.0).unwrap_or_else(|_| Self::fresh(ident))
     }
 
-    /// The thread whose identity is its number already.
+    /// Returns the thread whose identity is its number already.
     #[cfg(any(loom, not(feature = "posix-identities")))]
     fn numbered(ident: ThreadIdent) -> Self {
         ThreadId {
@@ -44,8 +44,9 @@ impl ThreadId {
         }
     }
 
-    /// The thread with this identity. If identities recur, it is one that lives; a thread that has not asked for its number yet
-    /// gets one that is for this answer alone, because there is no way to tell it from a later thread with the same identity.
+    /// Returns the thread with this identity. If identities recur, it is one that lives; a thread that has
+    /// not asked for its number yet gets one that is for this answer alone, because there is no way to tell
+    /// it from a later thread with the same identity.
     #[doc(hidden)]
     pub fn of_ident(ident: ThreadIdent) -> Self {
         #[cfg(any(loom, not(feature = "posix-identities")))]
@@ -66,12 +67,12 @@ impl ThreadId {
         ThreadId { number, ident }
     }
 
-    /// The number: 1 for the first thread that used this crate, and so on.
+    /// Returns the number: 1 for the first thread that used this crate, and so on.
     pub fn number(self) -> u64 {
         self.number
     }
 
-    /// The identity that locks have of it.
+    /// Returns the identity that locks have of it.
     #[doc(hidden)]
     pub fn ident(self) -> ThreadIdent {
         self.ident
@@ -93,7 +94,8 @@ struct Table {
 
 #[cfg(all(not(loom), feature = "posix-identities"))]
 impl Table {
-    /// The numbers of this process: in the child of a fork, that of the thread that forked and of those since then.
+    /// Returns the numbers of this process: in the child of a fork, that of the thread that forked and of
+    /// those since then.
     fn numbers(&mut self) -> &mut BTreeMap<ThreadIdent, u64> {
         if self.generation != fork::generation() {
             self.generation = fork::generation();

@@ -21,7 +21,7 @@ thread_local! {
 }
 
 impl ThreadIdent {
-    /// The calling thread.
+    /// Returns the calling thread.
     #[inline]
     pub fn current() -> Self {
         #[cfg(loom)]
@@ -50,12 +50,12 @@ impl ThreadIdent {
     #[cfg(any(loom, not(feature = "posix-identities")))]
     pub(crate) const FREE_BITS: u32 = 3;
 
-    /// The thread with this number.
+    /// Returns the thread with this number.
     pub fn new(number: u64) -> Self {
         ThreadIdent(number)
     }
 
-    /// The number; never 0.
+    /// Returns the number; never 0.
     #[inline]
     pub fn get(self) -> u64 {
         self.0

@@ -111,7 +111,7 @@ impl fmt::Debug for Wait<'_> {
 }
 
 impl Wait<'_> {
-    /// The wait as an event.
+    /// Returns the wait as an event.
     pub fn event(&self) -> TraceEvent {
         TraceEvent::WillWait {
             thread: self.thread,

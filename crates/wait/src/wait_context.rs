@@ -22,10 +22,10 @@ pub trait Host {
     /// that it waits for.
     fn sleep(&mut self, sleep: &mut (dyn FnMut() -> Slept + Send)) -> bool;
 
-    /// Whether signals are handled on this thread, so that it must not sleep through one.
+    /// Returns whether signals are handled on this thread, so that it must not sleep through one.
     fn hears_signals(&self) -> bool;
 
-    /// Whether a signal handler has asked for the end of the operation, in whichever of its sleeps.
+    /// Returns whether a signal handler has asked for the end of the operation, in whichever of its sleeps.
     ///
     /// For a host that ends no waits, never.
     fn has_stopped(&self) -> bool {
@@ -118,7 +118,7 @@ impl<'a> WaitContext<'a> {
         }
     }
 
-    /// The deadline of the operation.
+    /// Returns the deadline of the operation.
     pub fn deadline(&self) -> Deadline {
         self.deadline
     }
@@ -174,19 +174,20 @@ impl<'a> WaitContext<'a> {
         self.host.as_mut().map(|host| &mut **host as &mut dyn Host)
     }
 
-    /// Whether the host has asked for the end of the operation, if only in a step that could not be ended.
+    /// Returns whether the host has asked for the end of the operation, if only in a step that could not be
+    /// ended.
     ///
     /// An operation that comes to such a step looks afterwards, so that it does nothing that its caller would not hear of.
     pub fn is_stopped(&self) -> bool {
         self.host.as_ref().is_some_and(|host| host.has_stopped())
     }
 
-    /// Whether nothing but a notification ends the step.
+    /// Returns whether nothing but a notification ends the step.
     pub(crate) fn insists(&self) -> bool {
         self.persistence != Persistence::Yields
     }
 
-    /// Whether no observer hears of the waits.
+    /// Returns whether no observer hears of the waits.
     pub(crate) fn is_unwinding(&self) -> bool {
         self.persistence == Persistence::Unwinds
     }
@@ -199,7 +200,7 @@ impl<'a> WaitContext<'a> {
         }
     }
 
-    /// Whether the thread has to look after signals.
+    /// Returns whether the thread has to look after signals.
     pub(crate) fn hears_signals(&self) -> bool {
         self.host.as_ref().is_some_and(|host| host.hears_signals())
     }

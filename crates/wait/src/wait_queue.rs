@@ -32,18 +32,19 @@ struct Line {
 const PLACES_KEPT: usize = 16;
 
 impl WaitQueue {
-    /// An empty queue.
+    /// Creates an empty queue.
     pub const fn new() -> Self {
         WaitQueue { line: None }
     }
 
-    /// Whether the queue has not been used. Then it is empty. Costs less than [`WaitQueue::is_empty`].
+    /// Returns whether the queue has not been used. Then it is empty. Costs less than
+    /// [`WaitQueue::is_empty`].
     #[inline]
     pub fn is_unused(&self) -> bool {
         self.line.is_none()
     }
 
-    /// Whether there is no waiter.
+    /// Returns whether there is no waiter.
     #[inline]
     pub fn is_empty(&self) -> bool {
         match &self.line {
@@ -52,7 +53,7 @@ impl WaitQueue {
         }
     }
 
-    /// How many waiters there are.
+    /// Returns how many waiters there are.
     pub fn len(&self) -> usize {
         if self.is_empty() {
             0
@@ -73,7 +74,7 @@ impl WaitQueue {
         self.line().waiters.push_front(waiter);
     }
 
-    /// The waiter that has waited longest.
+    /// Returns the waiter that has waited longest.
     pub fn front(&self) -> Option<&Arc<Waiter>> {
         if self.is_empty() {
             None
@@ -91,8 +92,8 @@ impl WaitQueue {
         self.notify_coming().0
     }
 
-    /// As [`WaitQueue::notify_one`]. Also returns whether a thread is on its way now: none is if a task was notified, or
-    /// only threads that may be in signal handlers.
+    /// Like [`WaitQueue::notify_one`]. Also returns whether a thread is on its way now: none is if a task was
+    /// notified, or only threads that may be in signal handlers.
     #[inline]
     pub fn notify_coming(&mut self) -> (Wakeup, bool) {
         if self.line.is_none() {
@@ -180,7 +181,8 @@ impl WaitQueue {
         place.is_some()
     }
 
-    /// The number of the resource whose waiters these are, given to it now if it has none. For an observer.
+    /// Returns the number of the resource whose waiters these are, given to it now if it has none. For an
+    /// observer.
     pub fn id(&mut self) -> ResourceId {
         *self.line().id.get_or_insert_with(ResourceId::fresh)
     }
@@ -191,7 +193,7 @@ impl WaitQueue {
         self.line().owner = Some(owner);
     }
 
-    /// The thread that the waiters wait for, if the primitive has said so.
+    /// Returns the thread that the waiters wait for, if the primitive has said so.
     pub fn owner(&self) -> Option<ThreadIdent> {
         self.line.as_ref()?.owner
     }

@@ -52,12 +52,12 @@ impl Waiter {
     /// Its thread sleeps in the kernel, or is about to.
     pub(crate) const ASLEEP: u32 = 1;
 
-    /// A wait of the calling thread.
+    /// Returns a wait of the calling thread.
     pub fn thread() -> Arc<Self> {
         Self::new(None)
     }
 
-    /// A wait of a task: when notified, `waker` is woken instead of a thread.
+    /// Returns a wait of a task: when notified, `waker` is woken instead of a thread.
     pub fn task(waker: Waker) -> Arc<Self> {
         Self::new(Some(waker))
     }
@@ -76,7 +76,7 @@ impl Waiter {
         })
     }
 
-    /// The thread that waits (for a task: the one that made it wait).
+    /// Returns the thread that waits (for a task: the one that made it wait).
     pub fn thread_ident(&self) -> ThreadIdent {
         self.thread
     }
@@ -113,31 +113,31 @@ impl Waiter {
         drop(old);
     }
 
-    /// Whether a task waits. A lock cannot be handed to a task.
+    /// Returns whether a task waits. A lock cannot be handed to a task.
     pub fn is_task(&self) -> bool {
         self.task.is_some()
     }
 
-    /// Whether its thread may have been in a signal handler when it was notified. For the notifier, which still holds the lock
-    /// of the queue: it must not hand the thread a lock that the handler may want.
+    /// Returns whether its thread may have been in a signal handler when it was notified. For the notifier,
+    /// which still holds the lock of the queue: it must not hand the thread a lock that the handler may want.
     pub fn was_in_handler(&self) -> bool {
         // Relaxed: the calling thread wrote it.
         self.state.load(Ordering::Relaxed) == NOTIFIED_IN_HANDLER
     }
 
-    /// Whether a notifier has taken this wait out of its queue.
+    /// Returns whether a notifier has taken this wait out of its queue.
     #[inline]
     pub fn is_notified(&self) -> bool {
         // Acquire pairs with the AcqRel swap, or the Release store, in `notify`.
         self.state.load(Ordering::Acquire) >= NOTIFIED
     }
 
-    /// Whether this wait began in this process, not in one that it was forked from.
+    /// Returns whether this wait began in this process, not in one that it was forked from.
     pub fn is_of_this_process(&self) -> bool {
         self.generation == fork::generation()
     }
 
-    /// The thread that notified, if it was notified.
+    /// Returns the thread that notified, if it was notified.
     pub(crate) fn notifier(&self) -> Option<ThreadIdent> {
         // Relaxed: written before the swap in `notify`, which `is_notified` has acquired.
         let ident = self.notifier.load(Ordering::Relaxed);
@@ -163,7 +163,7 @@ impl Waiter {
             .is_ok()
     }
 
-    /// The word that its thread sleeps on, while it is [`Waiter::ASLEEP`].
+    /// Returns the word that its thread sleeps on, while it is [`Waiter::ASLEEP`].
     #[cfg(not(loom))]
     pub(crate) fn word(&self) -> &AtomicU32 {
         &self.state

@@ -48,7 +48,7 @@ unsafe impl<T: Send, R: RawLock + Sync> Sync for StateLock<T, R> {}
 unsafe impl<T: Send, R: RawLock + Send> Send for StateLock<T, R> {}
 
 impl<T, R: RawLock> StateLock<T, R> {
-    /// A free lock around `value`.
+    /// Creates a free lock around `value`.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
         StateLock {
@@ -57,7 +57,7 @@ impl<T, R: RawLock> StateLock<T, R> {
         }
     }
 
-    /// A free lock around `value`.
+    /// Creates a free lock around `value`.
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
         StateLock {
@@ -79,13 +79,13 @@ impl<T, R: RawLock> StateLock<T, R> {
         self.raw.try_lock().then(|| StateGuard::new(self))
     }
 
-    /// The value. The exclusive reference makes locking unnecessary.
+    /// Returns the value. The exclusive reference makes locking unnecessary.
     #[cfg(not(loom))]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 
-    /// The value, moved out.
+    /// Returns the value, moved out.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -106,8 +106,8 @@ impl<T: Default, R: RawLock> Default for StateLock<T, R> {
 /// # Safety
 /// Any thread may call `ask` at any time, even if the value is not [`Sync`].
 pub unsafe trait Owners {
-    /// The threads that can end a wait, at this moment. None on a thread that may not take the lock (see
-    /// [`RawLock::covers_this_thread`]).
+    /// Returns the threads that can end a wait, at this moment. None on a thread that may not take the lock
+    /// (see [`RawLock::covers_this_thread`]).
     fn ask(&self) -> Vec<ThreadIdent>;
 }
 

@@ -108,7 +108,7 @@ impl Child {
         assert_eq!(unsafe { libc::kill(self.0, libc::SIGKILL) }, 0);
     }
 
-    /// Whether the child's body returned true.
+    /// Returns whether the child's body returned true.
     fn succeeded(self) -> bool {
         let mut status = 0;
         // SAFETY: the child is this process's, and nobody else waits for it.

@@ -17,7 +17,7 @@ pub(crate) fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// The time from when all `bodies` may begin, each on a thread of its own, until the last has ended.
+/// Returns the time from when all `bodies` may begin, each on a thread of its own, until the last has ended.
 pub(crate) fn together<'a>(bodies: Vec<Box<dyn FnOnce() + Send + 'a>>) -> Duration {
     let start = Barrier::new(bodies.len() + 1);
     std::thread::scope(|scope| {

@@ -112,7 +112,7 @@ pub(crate) fn pool(workers: usize) -> ProcessPool {
     builder().workers(workers).build().unwrap()
 }
 
-/// How many descriptors this process has.
+/// Returns how many descriptors this process has.
 pub(crate) fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }

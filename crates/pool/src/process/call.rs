@@ -63,7 +63,7 @@ impl<H> fmt::Debug for Call<H> {
 }
 
 impl<H> Call<H> {
-    /// A call whose worker gets `parts`, one behind the other.
+    /// Creates a call whose worker gets `parts`, one behind the other.
     ///
     /// # Errors
     /// The arena has no room for a large one.
@@ -114,7 +114,7 @@ impl<H> Call<H> {
         }
     }
 
-    /// Its phase at this moment: pending until it has ended. Never blocks.
+    /// Returns its phase at this moment: pending until it has ended. Never blocks.
     pub fn phase(&self) -> Phase {
         self.outcome.phase()
     }
@@ -159,7 +159,7 @@ impl<H> Call<H> {
         self.host.lock().is_some()
     }
 
-    /// Whether it may run once more after a death. Counts that.
+    /// Returns whether it may run once more after a death. Counts that.
     pub(super) fn may_run_again(&self) -> bool {
         // Relaxed: it changes under the pool's lock.
         let left = self.retries.load(Ordering::Relaxed);

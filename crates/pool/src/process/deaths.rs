@@ -171,8 +171,9 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// How many more workers there should be than there are and were asked for: one for each call that no worker is free for, up to the
-    /// most; in a pool that keeps its workers, the most, as long as it takes calls.
+    /// Returns how many more workers there should be than there are and were asked for: one for each call
+    /// that no worker is free for, up to the most; in a pool that keeps its workers, the most, as long as it
+    /// takes calls.
     pub(super) fn missing_workers(&self, state: &State<H>) -> usize {
         let missing = (self.core.limit()).saturating_sub(self.core.workers() + state.asked_for);
         if self.settings.keeps_workers && !self.core.is_shut_down() {

@@ -98,7 +98,7 @@ impl<H: Send> Inner<H> {
         state.present().filter(is_behind).map(due).min()
     }
 
-    /// Whether a worker is idle while calls lie behind others.
+    /// Returns whether a worker is idle while calls lie behind others.
     pub(super) fn is_uneven(&self, state: &State<H>) -> bool {
         let is_idle = |worker: &Worker<H>| worker.is_open() && worker.is_ready && worker.handed.is_empty();
         state.has_backlog() && state.present().any(is_idle) && self.core.waiting() == 0

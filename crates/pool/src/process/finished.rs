@@ -29,7 +29,7 @@ impl<H> Finished<H> {
         }
     }
 
-    /// Whether a host may be told something.
+    /// Returns whether a host may be told something.
     pub(super) fn has_news(&self) -> bool {
         !self.calls.is_empty() || !self.duties.is_empty()
     }
@@ -38,7 +38,7 @@ impl<H> Finished<H> {
         self.calls.push((call, answer));
     }
 
-    /// Whether `call` is about to end.
+    /// Returns whether `call` is about to end.
     pub(super) fn has(&self, call: &Arc<Call<H>>) -> bool {
         self.calls.iter().any(|(other, _)| Arc::ptr_eq(other, call))
     }

@@ -53,7 +53,7 @@ pub(super) struct Inner<H> {
 }
 
 impl<H: Send> Inner<H> {
-    /// A pool in `arena`, without workers.
+    /// Creates a pool in `arena`, without workers.
     ///
     /// # Errors
     /// The arena is full.
@@ -73,7 +73,7 @@ impl<H: Send> Inner<H> {
         })
     }
 
-    /// Whether the pool belongs to the process that forked this one.
+    /// Returns whether the pool belongs to the process that forked this one.
     pub(super) fn is_of_parent(&self) -> bool {
         self.generation != fork::generation()
     }
@@ -153,7 +153,7 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// Whether calls lie behind others while a worker is idle, and the supervisor does not know.
+    /// Returns whether calls lie behind others while a worker is idle, and the supervisor does not know.
     fn is_unheard(&self, state: &State<H>) -> bool {
         !state.will_rebalance && self.is_uneven(state)
     }
@@ -198,7 +198,7 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// The next duty of the host. `None` when `context` ends the wait.
+    /// Returns the next duty of the host. `None` when `context` ends the wait.
     pub(super) fn next_duty(&self, context: &mut WaitContext<'_>) -> Option<Duty<H>> {
         self.duties.get_with(context).ok()
     }

@@ -50,7 +50,7 @@ pub enum Unplaced {
 }
 
 impl<H: Send + 'static> ProcessPool<H> {
-    /// A pool in `arena`, without workers.
+    /// Creates a pool in `arena`, without workers.
     ///
     /// # Errors
     /// The arena is full.
@@ -59,12 +59,12 @@ impl<H: Send + 'static> ProcessPool<H> {
         Ok(ProcessPool { inner })
     }
 
-    /// The memory that it shares with its workers.
+    /// Returns the memory that it shares with its workers.
     pub fn arena(&self) -> &Arc<Arena> {
         &self.inner.arena
     }
 
-    /// Whether the pool belongs to the process that forked this one: then it can't be used here.
+    /// Returns whether the pool belongs to the process that forked this one: then it can't be used here.
     pub fn is_of_parent(&self) -> bool {
         self.inner.is_of_parent()
     }
@@ -124,12 +124,13 @@ impl<H: Send + 'static> ProcessPool<H> {
         }
     }
 
-    /// The death by which the pool broke.
+    /// Returns the death by which the pool broke.
     pub fn broken(&self) -> Option<Arc<WorkerDeath>> {
         self.inner.state.lock().broken.clone()
     }
 
-    /// How many workers the host should start now: one for each call that no worker is free for, up to the most. Never blocks.
+    /// Returns how many workers the host should start now: one for each call that no worker is free for, up
+    /// to the most. Never blocks.
     pub fn missing_workers(&self) -> usize {
         self.inner.missing_workers(&self.inner.state.lock())
     }
@@ -140,7 +141,8 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.core.set_limit(limit);
     }
 
-    /// A seat for a worker that was wanted by [`Duty::Start`]. As [`add_worker`](Self::add_worker); also `None` if none is wanted any more.
+    /// Returns a seat for a worker that was wanted by [`Duty::Start`]. As [`add_worker`](Self::add_worker);
+    /// also `None` if none is wanted any more.
     ///
     /// # Errors
     /// As `add_worker`.
@@ -156,8 +158,8 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.add_worker()
     }
 
-    /// A seat for one more worker; the host starts its process, and then calls [`started`](Self::started). `None` if there are as
-    /// many workers as there may be.
+    /// Returns a seat for one more worker; the host starts its process, and then calls
+    /// [`started`](Self::started). `None` if there are as many workers as there may be.
     ///
     /// # Errors
     /// The arena is full.
@@ -274,7 +276,7 @@ impl<H: Send + 'static> ProcessPool<H> {
         true
     }
 
-    /// Whether a worker is running `call`. Never blocks.
+    /// Returns whether a worker is running `call`. Never blocks.
     pub fn is_running(&self, call: &Arc<Call<H>>) -> bool {
         self.look();
         let state = self.inner.state.lock();
@@ -283,8 +285,8 @@ impl<H: Send + 'static> ProcessPool<H> {
             .any(|worker| worker.running().is_some_and(|it| Arc::ptr_eq(it, call)))
     }
 
-    /// The next thing that the pool needs its host for. Blocks until there is one, or until `context` ends the wait. `None` then, and
-    /// when there is nothing more to come.
+    /// Returns the next thing that the pool needs its host for. Blocks until there is one, or until `context`
+    /// ends the wait. `None` then, and when there is nothing more to come.
     pub fn next_duty(&self, context: &mut WaitContext<'_>) -> Option<Duty<H>> {
         self.inner.next_duty(context)
     }
@@ -311,7 +313,7 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.call_supervisor();
     }
 
-    /// Whether it takes no more calls.
+    /// Returns whether it takes no more calls.
     pub fn is_shut_down(&self) -> bool {
         self.inner.core.is_shut_down()
     }
@@ -339,14 +341,14 @@ impl<H: Send + 'static> ProcessPool<H> {
         ended
     }
 
-    /// The process ids of the workers, and for how long each ran calls, in nanoseconds. Never blocks.
+    /// Returns the process ids of the workers, and for how long each ran calls, in nanoseconds. Never blocks.
     pub fn busy(&self) -> Vec<(u32, u64)> {
         self.look();
         let state = self.inner.state.lock();
         state.present().map(|worker| (worker.pid, worker.busy)).collect()
     }
 
-    /// The process ids of the workers. Never blocks.
+    /// Returns the process ids of the workers. Never blocks.
     pub fn processes(&self) -> Vec<u32> {
         let state = self.inner.state.lock();
         state

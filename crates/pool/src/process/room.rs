@@ -47,7 +47,8 @@ impl<H: Send + 'static> ProcessPool<H> {
 }
 
 impl<H: Send + 'static> RoomWait<H> {
-    /// Whether its turn has come: [`Duty::Room`] is on its way to the host, or has come. Never blocks.
+    /// Returns whether its turn has come: [`Duty::Room`] is on its way to the host, or has come. Never
+    /// blocks.
     pub fn is_notified(&self) -> bool {
         self.waiter.is_notified()
     }

@@ -27,12 +27,12 @@ pub enum Served<T> {
 }
 
 impl Server {
-    /// The worker of this seat.
+    /// Returns the worker of this seat.
     pub fn new(seat: Seat) -> Self {
         Server { seat, current: None }
     }
 
-    /// The pool's process.
+    /// Returns the pool's process.
     pub fn parent(&self) -> Name {
         self.seat.parent
     }
@@ -61,8 +61,8 @@ impl Server {
         self.say(Kind::Leaves, &[])
     }
 
-    /// The next call, as `read` has its payload. Blocks until there is one, the pool wants no more, its process is dead, or `context`
-    /// ends the wait.
+    /// Returns the next call, as `read` has its payload. Blocks until there is one, the pool wants no more,
+    /// its process is dead, or `context` ends the wait.
     ///
     /// # Errors
     /// `context` ended the wait, or `read` failed.

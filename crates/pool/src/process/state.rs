@@ -82,7 +82,7 @@ const BUNDLE: u64 = 60_000;
 const SHORT: u64 = 100_000;
 
 impl Sleep {
-    /// How much it hears of.
+    /// Returns how much it hears of.
     pub(super) fn rank(self) -> u8 {
         match self {
             Sleep::UntilCalled => 0,
@@ -117,14 +117,15 @@ impl<H> State<H> {
         }
     }
 
-    /// The turn of a thread that has something to tell the host.
+    /// Returns the turn of a thread that has something to tell the host.
     pub(super) fn next_turn(&mut self) -> u64 {
         let turn = self.turns;
         self.turns += 1;
         turn
     }
 
-    /// The number for one more worker. A number is not used again: a worker that has left may still say something.
+    /// Returns the number for one more worker. A number is not used again: a worker that has left may still
+    /// say something.
     pub(super) fn new_seat(&mut self) -> usize {
         let free = self.workers.iter().position(Option::is_none);
         let place = free.unwrap_or_else(|| {
@@ -141,7 +142,7 @@ impl<H> State<H> {
         self.workers[place] = Some(worker);
     }
 
-    /// The workers that are there.
+    /// Returns the workers that are there.
     pub(super) fn present(&self) -> impl Iterator<Item = &Worker<H>> {
         self.workers.iter().flatten()
     }
@@ -157,7 +158,7 @@ impl<H> State<H> {
         };
     }
 
-    /// How many calls a worker may have, with the one that it runs.
+    /// Returns how many calls a worker may have, with the one that it runs.
     pub(super) fn depth(&self) -> usize {
         let ahead = match self.average {
             0 => 1,
@@ -166,7 +167,8 @@ impl<H> State<H> {
         1 + usize::try_from(ahead).unwrap_or(1)
     }
 
-    /// The open worker to which the next call goes, if any has fewer than `depth`: as a rule that with the fewest.
+    /// Returns the open worker to which the next call goes, if any has fewer than `depth`: as a rule that
+    /// with the fewest.
     pub(super) fn freest(&mut self, depth: usize, now: u64) -> Option<&mut Worker<H>> {
         // Waking a worker takes longer than some short calls: they go to one that is awake, as long as it has little before it, and
         // does not run a long call.
@@ -191,7 +193,7 @@ impl<H> State<H> {
         freest.filter(|worker| worker.handed.len() < depth)
     }
 
-    /// Whether any worker has a call behind another one.
+    /// Returns whether any worker has a call behind another one.
     pub(super) fn has_backlog(&self) -> bool {
         self.present().any(Worker::has_backlog)
     }
@@ -217,7 +219,7 @@ impl<H> State<H> {
     }
 }
 
-/// The place of the worker with this number, if it is still there.
+/// Returns the place of the worker with this number, if it is still there.
 pub(super) fn place_of<H>(workers: &mut [Option<Worker<H>>], seat: usize) -> Option<&mut Option<Worker<H>>> {
     let place = workers.get_mut(seat % PLACES)?;
     let is_its = place.as_ref().is_some_and(|worker| worker.seat == seat);

@@ -173,7 +173,7 @@ fn end_call<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
 }
 
 impl<H> State<H> {
-    /// Whether a worker has `call`, or it came back from one.
+    /// Returns whether a worker has `call`, or it came back from one.
     fn has(&self, call: &Arc<Call<H>>) -> bool {
         let handed = self.present().flat_map(|worker| &worker.handed);
         handed.chain(&self.returned).any(|it| Arc::ptr_eq(it, call))

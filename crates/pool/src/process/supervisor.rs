@@ -53,7 +53,8 @@ impl<H: Send + 'static> Inner<H> {
         is_unused
     }
 
-    /// Whether no call will run any more: all workers have ended after a shutdown, and there is none that waits, or all fail.
+    /// Returns whether no call will run any more: all workers have ended after a shutdown, and there is none
+    /// that waits, or all fail.
     fn is_over(&self, state: &State<H>) -> bool {
         self.core.is_shut_down()
             && self.core.workers() == 0

@@ -91,22 +91,22 @@ impl<H> Worker<H> {
         }
     }
 
-    /// Whether it takes calls.
+    /// Returns whether it takes calls.
     pub(super) fn is_open(&self) -> bool {
         !self.is_closed && self.refusal.is_none() && self.ended_for.is_none() && self.left != Some(0)
     }
 
-    /// Whether it has taken a call that it has not answered. The caller has looked at all answers.
+    /// Returns whether it has taken a call that it has not answered. The caller has looked at all answers.
     pub(super) fn is_running(&self) -> bool {
         self.calls.taken().wrapping_sub(self.taken_back) != self.answered
     }
 
-    /// The call that it is running. The caller has looked at all answers.
+    /// Returns the call that it is running. The caller has looked at all answers.
     pub(super) fn running(&self) -> Option<&Arc<Call<H>>> {
         self.handed.front().filter(|_| self.is_running())
     }
 
-    /// Whether there is a call behind the one that it is running, or is about to run.
+    /// Returns whether there is a call behind the one that it is running, or is about to run.
     pub(super) fn has_backlog(&self) -> bool {
         self.handed.len() > 1
     }

@@ -211,8 +211,8 @@ pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>)
     Ok(())
 }
 
-/// A method of a class that is never unloaded. From 3.15 on the interpreter does not count its references, which it would
-/// do twice in each call.
+/// Creates a method of a class that is never unloaded. From 3.15 on the interpreter does not count its
+/// references, which it would do twice in each call.
 ///
 /// # Safety
 /// The definition is never freed, and its function takes instances of the class.
@@ -232,7 +232,7 @@ pub(super) unsafe fn new_method<'py>(
     Ok(method)
 }
 
-/// The contents of the descriptor of a C method; `None` for other objects.
+/// Returns the contents of the descriptor of a C method; `None` for other objects.
 fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
     let class = &raw mut ffi::PyMethodDescr_Type;
     // SAFETY: an instance of that type, which cannot be subclassed, has this layout and does not change; the borrow

@@ -14,7 +14,8 @@ pub(super) trait Made: PyClass + Into<PyClassInitializer<Self>> {
     /// What a new object holds.
     fn new_contents() -> Self;
 
-    /// Whether dropping the contents drops no Python object, so that it needs none of PyO3's machinery.
+    /// Returns whether dropping the contents drops no Python object, so that it needs none of PyO3's
+    /// machinery.
     fn is_bare(&self, py: Python<'_>) -> bool;
 
     /// Where the parts of an object are.

@@ -162,7 +162,7 @@ pub(super) fn queue_get_nowait(queue: Borrowed<'_, '_, PyAny>, _: Ignored<'_, '_
     Some(get.call1((queue, false)).map(Bound::into_ptr))
 }
 
-/// The function of the standard library's class that this object runs.
+/// Returns the function of the standard library's class that this object runs.
 fn standard_function<'py>(
     object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyString>,
@@ -187,7 +187,8 @@ fn size(queue: Borrowed<'_, '_, PyAny>) -> Option<PyResult<usize>> {
     }
 }
 
-/// Whether an object may have an attribute of its own in place of this method of its class. (This does not look into its
+/// Returns whether an object may have an attribute of its own in place of this method of its class. (This
+/// does not look into its
 /// `__dict__`, which the interpreter would have to make.)
 fn has_own(object: Borrowed<'_, '_, PyAny>, name: &Bound<'_, PyString>) -> bool {
     static METHOD: Imported<PyType> = Imported::new("types", "MethodType");

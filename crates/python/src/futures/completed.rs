@@ -115,7 +115,7 @@ impl Completed {
 }
 
 impl Completed {
-    /// The only future that is left, for an observer: any of several may be done first.
+    /// Returns the only future that is left, for an observer: any of several may be done first.
     fn last(&self, py: Python<'_>) -> Option<Py<Future>> {
         let waiting = self.waiting.get(py).lock();
         let is_last = waiting.left == 1 && observes(Interest::Waits);
@@ -149,7 +149,7 @@ struct Unfinished<'a> {
 }
 
 impl<'a> Unfinished<'a> {
-    /// A wait that lasts until all these futures are done. Without an observer, nobody asks for them.
+    /// Returns a wait that lasts until all these futures are done. Without an observer, nobody asks for them.
     fn of(py: Python<'a>, futures: impl Iterator<Item = &'a Future>) -> Self {
         let asked = futures.take_while(|_| observes(Interest::Waits));
         Unfinished {

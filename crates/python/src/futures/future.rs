@@ -48,14 +48,14 @@ pub(crate) fn remember_future_class(class: &Bound<'_, PyType>) {
     CLASS.keep(class.py(), class.clone().unbind());
 }
 
-/// The class of the futures that `submit()` returns.
+/// Returns the class of the futures that `submit()` returns.
 #[inline]
 pub(super) fn future_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     let class = CLASS.get(py).map(|class| class.bind(py));
     class.ok_or_else(|| PyRuntimeError::new_err("interlock.concurrent.futures is not imported"))
 }
 
-/// A future, as `submit()` returns it.
+/// Creates a future, as `submit()` returns it.
 #[inline]
 pub(crate) fn new_future(py: Python<'_>) -> PyResult<Bound<'_, Future>> {
     let future = fastcall::new_instance(future_class(py)?)?.cast_into::<Future>()?;
@@ -96,7 +96,7 @@ impl Future {
         self.engine.get(py)
     }
 
-    /// The call in another process whose future this is.
+    /// Returns the call in another process whose future this is.
     #[inline]
     pub(crate) fn remote(&self) -> Option<&Remote> {
         self.remote.get()
@@ -107,14 +107,14 @@ impl Future {
         self.remote.set(remote).is_ok()
     }
 
-    /// Its phase, unless another process may have changed it.
+    /// Returns its phase, unless another process may have changed it.
     #[inline]
     pub(crate) fn phase_if_known(&self, py: Python<'_>) -> Option<Phase> {
         let phase = self.engine.get(py).phase();
         (phase.is_done() || self.remote.get().is_none()).then_some(phase)
     }
 
-    /// Its phase. That of a call in another process is of this moment.
+    /// Returns its phase. That of a call in another process is of this moment.
     pub(super) fn phase(&self, py: Python<'_>) -> Phase {
         match (self.engine.get(py).phase(), self.remote()) {
             (Phase::Pending, Some(remote)) => remote.phase(),
@@ -122,7 +122,7 @@ impl Future {
         }
     }
 
-    /// The result of the task, if it has ended with one. The caller knows that the future is native.
+    /// Returns the result of the task, if it has ended with one. The caller knows that the future is native.
     pub(crate) fn result_if_done(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.engine(py).value(|answer| answer.result(py)).flatten()
     }
@@ -150,7 +150,7 @@ impl Future {
     }
 }
 
-/// The time left until a deadline, in seconds.
+/// Returns the time left until a deadline, in seconds.
 pub(super) fn seconds_left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>> {
     let left = deadline
         .remaining()

@@ -255,7 +255,7 @@ impl ThreadPool {
         ended.transpose()
     }
 
-    /// How many workers there are, with those that are being started.
+    /// Returns how many workers there are, with those that are being started.
     fn _interlock_workers(&self, py: Python<'_>) -> usize {
         self.shared.get(py).core.workers()
     }
@@ -378,7 +378,7 @@ fn put_new<'py>(
     })
 }
 
-/// The place in the code that submits a call.
+/// Returns the place in the code that submits a call.
 #[cold]
 fn site(py: Python<'_>) -> PyResult<Py<PyAny>> {
     let notes = py.import("interlock.concurrent.futures._notes")?;

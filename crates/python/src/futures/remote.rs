@@ -19,7 +19,7 @@ use crate::{blocking, errors};
 
 static ANSWER: Imported = Imported::new("interlock.concurrent.futures._process_errors", "answer");
 
-/// The call of a future that has not been settled.
+/// Returns the call of a future that has not been settled.
 #[inline]
 pub(super) fn unsettled<'a>(slf: &'a Bound<'_, Future>) -> Option<&'a Remote> {
     let remote = slf.get().remote()?;
@@ -40,7 +40,7 @@ pub(crate) fn settle(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// As [`settle`], for a call that has ended for the pool.
+/// Like [`settle`], for a call that has ended for the pool.
 fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
     if remote.call.phase().is_cancelled() {
         return set_cancelled(slf);
@@ -194,8 +194,9 @@ fn stop_materialized(slf: &Bound<'_, Future>, which: Calls) -> Option<bool> {
     (is_running && remote.pool.stop(&remote.call)).then_some(true)
 }
 
-/// The process id, the exit code as `Process.exitcode` has it, what the process was called, whether it was ready, whether it was running a
-/// call, and what it said why it would not serve. Exit code, name and reason are None if they are not known.
+/// Returns the process id, the exit code as `Process.exitcode` has it, what the process was called, whether
+/// it was ready, whether it was running a call, and what it said why it would not serve. Exit code, name and
+/// reason are None if they are not known.
 pub(crate) fn told<'py>(py: Python<'py>, death: &WorkerDeath) -> PyResult<Bound<'py, PyTuple>> {
     let label = Some(&*death.label).filter(|label| !label.is_empty());
     let code = death.ended.map(exit_code);

@@ -22,7 +22,7 @@ impl Remote {
         Remote { pool, call }
     }
 
-    /// Whether the pool has the call.
+    /// Returns whether the pool has the call.
     pub(crate) fn is_of(&self, pool: &Arc<RemoteCalls>) -> bool {
         Arc::ptr_eq(&self.pool, pool)
     }
@@ -36,7 +36,7 @@ impl Remote {
         is_out
     }
 
-    /// The phase of the call at this moment.
+    /// Returns the phase of the call at this moment.
     pub(super) fn phase(&self) -> Phase {
         self.pool.look();
         match self.call.phase() {

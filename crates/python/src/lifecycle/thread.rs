@@ -44,20 +44,20 @@ impl Slot {
         }
     }
 
-    /// The slot of a thread.
+    /// Returns the slot of a thread.
     pub(crate) fn of(thread: ThreadIdent) -> &'static Self {
         // Identities are addresses of thread stacks, so their low bits hardly differ.
         let hash = (thread.get() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         &THREADS[(hash >> 54) as usize % SLOTS]
     }
 
-    /// Whether the thread is detached in a wait of ours.
+    /// Returns whether the thread is detached in a wait of ours.
     pub(crate) fn is_detached(&self) -> bool {
         // Relaxed: a hint; it orders nothing.
         self.detached.load(Ordering::Relaxed)
     }
 
-    /// Whether it is likely to detach in a moment.
+    /// Returns whether it is likely to detach in a moment.
     pub(crate) fn pays_to_watch(&self) -> bool {
         // Relaxed: as above.
         let in_vain = self.in_vain.load(Ordering::Relaxed);
@@ -96,7 +96,8 @@ fn set_main() {
     MAIN.store(ThreadIdent::current().get(), Ordering::Relaxed);
 }
 
-/// Whether Python handles signals on the calling thread: whether it is the main thread of the interpreter.
+/// Returns whether Python handles signals on the calling thread: whether it is the main thread of the
+/// interpreter.
 pub(crate) fn handles_signals(py: Python<'_>) -> bool {
     HANDLES_SIGNALS.get().unwrap_or_else(|| {
         // Relaxed: as in `set_main`. A thread that still sees 0 asks.

@@ -36,7 +36,7 @@ impl AnyQueue {
         made.map_err(refused)
     }
 
-    /// The queue of this number. The arena knows which one it is.
+    /// Returns the queue of this number. The arena knows which one it is.
     pub(super) fn open(family: &Family, number: u32) -> PyResult<Self> {
         open(family, number, |arena, id| {
             let fifo = Queue::open(arena, id).map(AnyQueue::Fifo);
@@ -61,7 +61,7 @@ impl AnyQueue {
         either!(self, queue => queue.is_full())
     }
 
-    /// Whether each message needs a rank.
+    /// Returns whether each message needs a rank.
     #[inline]
     pub(super) fn is_ranked(&self) -> bool {
         matches!(self, AnyQueue::Ordered(queue) if queue.order() == Order::Rank)

@@ -63,7 +63,7 @@ impl<'py> Buffer<'py> {
         }
     }
 
-    /// The part of them that the arguments of `send_bytes()` say, or what is wrong with these.
+    /// Returns the part of them that the arguments of `send_bytes()` say, or what is wrong with these.
     pub(super) fn part(&self, offset: isize, size: Option<isize>) -> Result<&[u8], &'static str> {
         let offset = usize::try_from(offset).map_err(|_| "offset is negative")?;
         let rest = self.bytes().get(offset..).ok_or("buffer length < offset")?;
@@ -74,12 +74,12 @@ impl<'py> Buffer<'py> {
         }
     }
 
-    /// Whether the exporter lets nobody write to them.
+    /// Returns whether the exporter lets nobody write to them.
     pub(super) fn is_read_only(&self) -> bool {
         self.view.readonly != 0
     }
 
-    /// The bytes of a buffer that is [`writable`](Self::writable).
+    /// Returns the bytes of a buffer that is [`writable`](Self::writable).
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         match self.view.len {
             length if length > 0 && self.view.readonly == 0 => {
@@ -216,7 +216,7 @@ impl Lent {
     }
 }
 
-/// A new bytes object of `length` bytes, all of which `fill` writes.
+/// Returns a new bytes object of `length` bytes, all of which `fill` writes.
 pub(super) fn filled<'py>(
     py: Python<'py>,
     length: usize,
@@ -233,7 +233,7 @@ pub(super) fn filled<'py>(
     Ok(object)
 }
 
-/// As [`filled`], a `bytearray`.
+/// Like [`filled`], a `bytearray`.
 pub(super) fn filled_array<'py>(
     py: Python<'py>,
     length: usize,

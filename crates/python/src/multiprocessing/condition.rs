@@ -63,7 +63,7 @@ impl SharedCondition {
         Ok(())
     }
 
-    /// How many wait.
+    /// Returns how many wait.
     fn _interlock_waiting(&self) -> PyResult<usize> {
         self.engine.get().map(Condition::waiting)
     }

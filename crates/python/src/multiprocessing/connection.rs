@@ -351,7 +351,7 @@ impl SharedConnection {
         }
     }
 
-    /// `None` if messages go through the descriptor.
+    /// Returns `None` if messages go through the descriptor.
     #[inline]
     fn receive(&self, py: Python<'_>) -> PyResult<Option<Incoming>> {
         let ends = self.reading(py)?;

@@ -56,7 +56,7 @@ impl Ends {
         Ok(())
     }
 
-    /// The end that receives. OSError if the connection has none.
+    /// Returns the end that receives. OSError if the connection has none.
     #[inline]
     pub(super) fn reader(&self) -> PyResult<&ChannelReader> {
         match &self.reader {
@@ -65,7 +65,7 @@ impl Ends {
         }
     }
 
-    /// The end that sends. OSError if the connection has none.
+    /// Returns the end that sends. OSError if the connection has none.
     #[inline]
     pub(super) fn writer(&self) -> PyResult<&ChannelWriter> {
         match &self.writer {
@@ -93,7 +93,7 @@ impl Ends {
     }
 }
 
-/// The error of a connection, as Python has it.
+/// Returns the error of a connection, as Python has it.
 #[cold]
 pub(super) fn failure(error: Error) -> PyErr {
     match error {

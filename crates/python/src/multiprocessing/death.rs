@@ -42,7 +42,7 @@ pub(super) fn warn(py: Python<'_>, arena: &Arc<Arena>, name: Name, what: &str) -
     WARN.get(py)?.call1((what, pid, label, code)).map(drop)
 }
 
-/// The exception of an object that is refused because `name` died while it held it.
+/// Returns the exception of an object that is refused because `name` died while it held it.
 #[cold]
 #[inline(never)]
 pub(super) fn error(py: Python<'_>, arena: &Arc<Arena>, name: Name, what: &str) -> PyErr {

@@ -127,7 +127,7 @@ impl SharedHandle {
     }
 }
 
-/// The engine's object of this number, by its `open`.
+/// Returns the engine's object of this number, by its `open`.
 ///
 /// # Errors
 /// There is none, or this process was not given it.

@@ -14,7 +14,8 @@ use crate::blocking;
 /// Objects of this length have large pages of the machine in them.
 pub(super) const HUGE: usize = 4 << 20;
 
-/// A bytes object with what `taken` has behind its first byte. Other threads run while a large one is copied.
+/// Returns a bytes object with what `taken` has behind its first byte. Other threads run while a large one is
+/// copied.
 pub(super) fn bytes_of(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyBytes>> {
     let length = taken.len().saturating_sub(1);
     if length < HUGE {
@@ -33,7 +34,7 @@ pub(super) fn bytes_of(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyByt
     })
 }
 
-/// A bytes object with a part of a message. Other threads run while it is copied.
+/// Returns a bytes object with a part of a message. Other threads run while it is copied.
 pub(super) fn bytes_of_part<'py>(
     py: Python<'py>,
     taken: &Taken,
@@ -42,7 +43,7 @@ pub(super) fn bytes_of_part<'py>(
     filled(py, place.len(), |into| copy_part(py, taken, place, into))
 }
 
-/// The same as a `bytearray`.
+/// Returns the same as a `bytearray`.
 pub(super) fn array_of_part<'py>(
     py: Python<'py>,
     taken: &Taken,

@@ -95,7 +95,7 @@ impl Engine {
         }
     }
 
-    /// Whether the calling process holds the lock.
+    /// Returns whether the calling process holds the lock.
     fn is_of_this_process(&self) -> bool {
         let owner = self.owner();
         !owner.is_none() && owner == self.object().arena().me()
@@ -167,7 +167,7 @@ impl SharedLock {
         Ok(SharedHandle { object })
     }
 
-    /// Whether the deaths of owners are no matter for this process.
+    /// Returns whether the deaths of owners are no matter for this process.
     fn _interlock_ignores(&self) -> bool {
         // Relaxed: it is set with the lock.
         self.ignores.load(Ordering::Relaxed)

@@ -40,7 +40,7 @@ enum End {
 }
 
 impl<'py> Chunk<'py> {
-    /// The next items. One that raises is the last.
+    /// Returns the next items. One that raises is the last.
     fn take(
         queue: &Bound<'py, SharedQueue>,
         items: &mut impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
@@ -103,7 +103,8 @@ impl<'py> Chunk<'py> {
     }
 }
 
-/// The error of an item that can't be pickled: it was taken from the iterable, and is not in the queue.
+/// Returns the error of an item that can't be pickled: it was taken from the iterable, and is not in the
+/// queue.
 #[cold]
 fn not_put_one<'py>(py: Python<'py>, error: PyErr, item: Bound<'py, PyAny>) -> PyErr {
     with_list(py, error, "remaining", vec![item])

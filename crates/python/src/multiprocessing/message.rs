@@ -34,7 +34,7 @@ pub(crate) enum Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    /// `None` if the object has to be pickled.
+    /// Returns `None` if the object has to be pickled.
     #[inline]
     pub(crate) fn plain(object: &'a Bound<'_, PyAny>) -> Option<Self> {
         if let Ok(number) = object.cast_exact::<PyInt>() {
@@ -60,7 +60,7 @@ impl<'a> Outgoing<'a> {
         Some(Outgoing::Word(FLOAT, number.value().to_le_bytes()))
     }
 
-    /// An object's pickle, of which nobody can change the bytes.
+    /// Returns an object's pickle, of which nobody can change the bytes.
     pub(crate) fn pickle(pickle: &'a [u8]) -> Self {
         Outgoing::Bytes(PICKLE, pickle)
     }
@@ -83,7 +83,8 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// As [`with`](Self::with). Other threads run while `put` copies many bytes, if nobody can change these meanwhile.
+    /// Like [`with`](Self::with). Other threads run while `put` copies many bytes, if nobody can change these
+    /// meanwhile.
     #[inline]
     pub(crate) fn with_aside<R: Send>(&self, py: Python<'_>, put: impl FnOnce(&[&[u8]]) -> R + Send) -> R {
         match self.is_huge_and_steady() {
@@ -128,7 +129,7 @@ impl Incoming {
         })
     }
 
-    /// The object.
+    /// Returns the object.
     #[inline]
     pub(crate) fn object(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         match self {
@@ -138,7 +139,8 @@ impl Incoming {
         }
     }
 
-    /// The bytes of a message that was sent as bytes, or as a pickle; otherwise the object that it is.
+    /// Returns the bytes of a message that was sent as bytes, or as a pickle; otherwise the object that it
+    /// is.
     pub(super) fn bytes(self, py: Python<'_>) -> PyResult<Raw> {
         Ok(match self {
             Incoming::Object(object) => Raw::Object(object),
@@ -167,7 +169,7 @@ impl Raw {
         }
     }
 
-    /// The bytes. `dumps` makes a pickle of an object.
+    /// Returns the bytes. `dumps` makes a pickle of an object.
     pub(super) fn into_bytes<'py>(
         self,
         py: Python<'py>,
@@ -188,7 +190,7 @@ fn kind_of(taken: &Taken) -> u8 {
     kind
 }
 
-/// The object that a large message has, when no lock is held.
+/// Returns the object that a large message has, when no lock is held.
 #[cold]
 fn large_object(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
     match kind_of(&taken) {
@@ -231,7 +233,7 @@ fn read(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) 
     }))
 }
 
-/// A text of `length` bytes.
+/// Returns a text of `length` bytes.
 fn text(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) -> PyResult<Py<PyAny>> {
     let mut short = [0; 256];
     let mut long = Vec::new();

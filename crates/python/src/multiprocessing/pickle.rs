@@ -129,8 +129,8 @@ fn whole<'py>(piece: &Bound<'py, PyAny>) -> PyResult<Piece<'py>> {
     Ok(Piece::First(buffer.bytes().len(), buffer))
 }
 
-/// The pieces that a pickler has written, without large `bytes` and `bytearray`, which go to `beside`: the receiver can make these in large
-/// pages, and the unpickler can't.
+/// Returns the pieces that a pickler has written, without large `bytes` and `bytearray`, which go to
+/// `beside`: the receiver can make these in large pages, and the unpickler can't.
 ///
 /// The pickler writes such an object as a piece of its own, behind its opcode and its length.
 fn without_large<'py>(
@@ -155,7 +155,8 @@ fn without_large<'py>(
     Ok(pickle)
 }
 
-/// How many of the last bytes of `before` announce that `object`, of `length` bytes, follows as it is, and what it is then.
+/// Returns how many of the last bytes of `before` announce that `object`, of `length` bytes, follows as it
+/// is, and what it is then.
 fn announced(before: &[u8], object: &Bound<'_, PyAny>, length: usize) -> Option<(usize, Kind)> {
     let ends_with = |opcode: u8, length: &[u8]| {
         let rest = before.strip_suffix(length);

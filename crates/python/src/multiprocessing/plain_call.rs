@@ -18,7 +18,7 @@ pub(crate) const PLAIN_CALL: u8 = b'c';
 /// A longer call is left to the pickler.
 const LONGEST: usize = 16 << 10;
 
-/// The message of a call, or `None` if it needs a pickler: that makes the same of it, or refuses it.
+/// Returns the message of a call, or `None` if it needs a pickler: that makes the same of it, or refuses it.
 pub(crate) fn encoded(
     function: &Bound<'_, PyAny>,
     args: &Bound<'_, PyTuple>,
@@ -67,7 +67,7 @@ pub(crate) fn encoded(
     Ok(Some(message))
 }
 
-/// Whether it is a function of Python, or one of a module in C.
+/// Returns whether it is a function of Python, or one of a module in C.
 fn is_function(function: &Bound<'_, PyAny>) -> PyResult<bool> {
     if function.cast_exact::<PyFunction>().is_ok() {
         return Ok(true);
@@ -79,7 +79,7 @@ fn is_function(function: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(of.cast_exact::<PyModule>().is_ok())
 }
 
-/// The module of a function and its name there. `None` if another process would not find it by these.
+/// Returns the module of a function and its name there. `None` if another process would not find it by these.
 fn home<'py>(function: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyString>, Bound<'py, PyString>)>> {
     let py = function.py();
     let module = function.getattr(intern!(py, "__module__"))?;
@@ -123,7 +123,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The function and its arguments.
+/// Returns the function and its arguments.
 ///
 /// # Errors
 /// The module can't be imported here, or has no such function.
@@ -141,7 +141,7 @@ pub(crate) fn decoded<'py>(
     Ok((function, parts.args(py)?))
 }
 
-/// The name of the function and its arguments, for messages.
+/// Returns the name of the function and its arguments, for messages.
 pub(crate) fn described<'py>(py: Python<'py>, message: &[u8]) -> PyResult<Option<Bound<'py, PyTuple>>> {
     if message.first() != Some(&PLAIN_CALL) {
         return Ok(None);
@@ -152,7 +152,7 @@ pub(crate) fn described<'py>(py: Python<'py>, message: &[u8]) -> PyResult<Option
     (name, parts.args(py)?).into_pyobject(py).map(Some)
 }
 
-/// The module of this name, if it is imported.
+/// Returns the module of this name, if it is imported.
 fn module_of<'py>(name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
     match MODULES.get(name.py())?.cast::<PyDict>()?.get_item(name)? {
         Some(module) if !module.is_none() => Ok(Some(module)),

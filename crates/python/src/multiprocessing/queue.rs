@@ -121,7 +121,8 @@ impl SharedQueue {
         patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
     }
 
-    /// An object's pickle. `None` if there can't be one, and the hook for errors has been called. `slf` is the queue.
+    /// Returns an object's pickle. `None` if there can't be one, and the hook for errors has been called.
+    /// `slf` is the queue.
     #[inline]
     pub(super) fn pickle<'py>(
         slf: Borrowed<'_, 'py, PyAny>,
@@ -156,7 +157,7 @@ impl SharedQueue {
         }
     }
 
-    /// Whether an operation failed since the standard library's code has taken over meanwhile.
+    /// Returns whether an operation failed since the standard library's code has taken over meanwhile.
     ///
     /// # Errors
     /// It failed for another reason: `error`.
@@ -183,13 +184,13 @@ impl SharedQueue {
         Ok(())
     }
 
-    /// The queue in shared memory.
+    /// Returns the queue in shared memory.
     #[inline]
     pub(super) fn engine(&self) -> PyResult<&AnyQueue> {
         self.engine.get()
     }
 
-    /// Whether this process has closed the queue.
+    /// Returns whether this process has closed the queue.
     pub(super) fn is_closed(&self) -> bool {
         // Relaxed: it stands for itself.
         self.state.load(Ordering::Relaxed) & CLOSED != 0
@@ -203,7 +204,7 @@ impl SharedQueue {
         };
     }
 
-    /// Whether the standard library's code does the work.
+    /// Returns whether the standard library's code does the work.
     pub(super) fn is_standard(&self) -> bool {
         // Acquire pairs with the Release below: a thread that the end of the engine's queue has woken sees why.
         self.state.load(Ordering::Acquire) & STANDARD != 0
@@ -222,7 +223,7 @@ impl SharedQueue {
         self.has_put.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the engine does what is to be done, and not the standard library's code.
+    /// Returns whether the engine does what is to be done, and not the standard library's code.
     ///
     /// # Errors
     /// This process has closed the queue, and the engine would do it.
@@ -374,7 +375,7 @@ fn patiently<T, E: Ended>(
     }
 }
 
-/// The exception of a put that failed.
+/// Returns the exception of a put that failed.
 #[cold]
 pub(super) fn not_put(py: Python<'_>, error: Error) -> PyErr {
     match error {

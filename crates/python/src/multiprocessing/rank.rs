@@ -13,7 +13,7 @@ const DEEPEST: usize = 16;
 /// Beyond it, integers and floating-point numbers are too far apart for a difference of 64 bits.
 const LARGEST: i128 = 1 << 115;
 
-/// The rank of an object.
+/// Returns the rank of an object.
 ///
 /// # Errors
 /// It is neither a number, text or bytes, nor a tuple or list that begins with such a thing.
@@ -90,7 +90,7 @@ fn append_all<'py>(
     Ok(true)
 }
 
-/// An object of type `T`, or of one that is derived from it and compares as it does.
+/// Returns an object of type `T`, or of one that is derived from it and compares as it does.
 fn of_kind<'a, 'py, T: PyTypeInfo>(object: &'a Bound<'py, PyAny>) -> PyResult<Option<&'a Bound<'py, T>>> {
     let py = object.py();
     let Ok(kind) = object.cast::<T>() else {

@@ -84,7 +84,7 @@ pub(super) fn deadline(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline>
     })
 }
 
-/// The exception of an error that is about the family's memory.
+/// Returns the exception of an error that is about the family's memory.
 #[cold]
 pub(crate) fn refused(error: Error) -> PyErr {
     match error {

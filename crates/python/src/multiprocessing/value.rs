@@ -124,7 +124,7 @@ impl SharedValue {
 }
 
 impl SharedValue {
-    /// The lock, if it is one of ours.
+    /// Returns the lock, if it is one of ours.
     #[inline]
     pub(crate) fn own_lock(&self) -> Option<&SharedLock> {
         match &self.parts.get().ok()?.guard {
@@ -210,7 +210,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The kind of a `ctypes` type, whose code this is.
+    /// Returns the kind of a `ctypes` type, whose code this is.
     fn of(code: char) -> Option<Self> {
         let is_long = size_of::<c_long>() == 8;
         Some(match code {
@@ -234,7 +234,7 @@ struct Number {
 }
 
 impl Number {
-    /// The number, if the storage is there.
+    /// Returns the number, if the storage is there.
     #[inline]
     fn load<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
         let storage = self.storage.get().storage.get().ok()?;
@@ -266,7 +266,7 @@ impl Number {
     }
 }
 
-/// The value of an exact `float` or of a small `int`, rounded as the interpreter rounds.
+/// Returns the value of an exact `float` or of a small `int`, rounded as the interpreter rounds.
 fn float(object: &Bound<'_, PyAny>) -> Option<f64> {
     match object.cast_exact::<PyFloat>() {
         Ok(number) => Some(number.value()),

@@ -117,12 +117,12 @@ impl PoolHandle {
         shared.state.get(py).forget_jobs();
     }
 
-    /// How many tickets wait for a worker.
+    /// Returns how many tickets wait for a worker.
     fn waiting(&self, py: Python<'_>) -> usize {
         self.shared.get(py).tasks.waiting()
     }
 
-    /// How many jobs are not finished.
+    /// Returns how many jobs are not finished.
     fn unfinished(&self, py: Python<'_>) -> usize {
         self.shared.get(py).state.get(py).unfinished()
     }

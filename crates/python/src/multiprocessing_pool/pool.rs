@@ -71,7 +71,7 @@ impl MultiprocessingPool {
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(pool))
     }
 
-    /// Whether the pool is native.
+    /// Returns whether the pool is native.
     fn _interlock_is_native(slf: &Bound<'_, Self>) -> PyResult<bool> {
         native(slf, |_| ()).map(|native| native.is_some())
     }
@@ -217,7 +217,7 @@ impl MultiprocessingPool {
 }
 
 impl MultiprocessingPool {
-    /// The part in Python, if the pool was initialized as a native one.
+    /// Returns the part in Python, if the pool was initialized as a native one.
     pub(super) fn core<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.core.get().map(|core| core.bind(py).clone())
     }
@@ -246,8 +246,9 @@ fn origin(pool: &Bound<'_, MultiprocessingPool>, callbacks: Callbacks, values: O
     }
 }
 
-/// A new instance of a class of results. If a program has changed the class, its instances are materialized from the
-/// start. Then this materializes the pool, so that the standard library's code creates them, and returns `None`.
+/// Creates a new instance of a class of results. If a program has changed the class, its instances are
+/// materialized from the start. Then this materializes the pool, so that the standard library's code creates
+/// them, and returns `None`.
 fn new_native<'py, T: NativeClass>(
     slf: &Bound<'py, MultiprocessingPool>,
     class: &Bound<'py, PyType>,
@@ -260,7 +261,7 @@ fn new_native<'py, T: NativeClass>(
     Ok(Some(result))
 }
 
-/// Whether the pool is native and takes jobs.
+/// Returns whether the pool is native and takes jobs.
 ///
 /// # Errors
 /// `close()` or `terminate()` was called, or the pool was not initialized.

@@ -38,7 +38,7 @@ impl Stream {
         }
     }
 
-    /// The pool, until all results have been put.
+    /// Returns the pool, until all results have been put.
     pub(super) fn pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.end.lock().pool.as_ref().map(|pool| pool.clone_ref(py))
     }

@@ -130,7 +130,7 @@ impl ProcessJob {
         self.calls.get(py).lock().all.len()
     }
 
-    /// How many calls have not ended. Does not block.
+    /// Returns how many calls have not ended. Does not block.
     fn unfinished(&self, py: Python<'_>) -> usize {
         self.engine.look();
         let calls = self.calls.get(py).lock();
@@ -252,7 +252,7 @@ impl ProcessJob {
         drop((host, withdrawn));
     }
 
-    /// The last call that has not ended.
+    /// Returns the last call that has not ended.
     fn last_open(&self, py: Python<'_>) -> Option<Arc<Call<RemoteHost>>> {
         let mut calls = self.calls.get(py).lock();
         while let Some(before) = calls.ended_from.checked_sub(1) {

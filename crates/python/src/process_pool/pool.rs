@@ -149,7 +149,7 @@ impl ProcessPool {
         remote.is_some_and(Remote::withdraw)
     }
 
-    /// Whether the call of a future was submitted to this pool.
+    /// Returns whether the call of a future was submitted to this pool.
     fn has(&self, future: &Bound<'_, Future>) -> bool {
         future.get().remote().is_some_and(|it| it.is_of(&self.engine))
     }
@@ -159,7 +159,7 @@ impl ProcessPool {
         self.engine.supervise().map_err(|_| no_thread())
     }
 
-    /// How many workers to start now.
+    /// Returns how many workers to start now.
     fn missing_workers(&self) -> usize {
         self.engine.missing_workers()
     }
@@ -314,7 +314,7 @@ pub(super) fn limits_of(priority: i64, timeout: Option<f64>, retries: u32) -> Li
     }
 }
 
-/// A call whose worker gets `payload`: bytes, or a pickle and its buffers.
+/// Returns a call whose worker gets `payload`: bytes, or a pickle and its buffers.
 pub(super) fn call_of(
     engine: &RemoteCalls,
     payload: Bound<'_, PyAny>,

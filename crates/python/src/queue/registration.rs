@@ -105,7 +105,7 @@ impl Registration {
 }
 
 impl Registration {
-    /// A place in line for `side` of a native queue. `None` if the operation is worth trying now.
+    /// Creates a place in line for `side` of a native queue. `None` if the operation is worth trying now.
     pub(super) fn new(queue: &Bound<'_, Queue>, side: Side, callable: Py<PyAny>) -> Option<Self> {
         let (py, this) = (queue.py(), queue.get());
         let callback = Arc::new(Callback::new(callable));

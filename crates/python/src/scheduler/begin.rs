@@ -108,7 +108,7 @@ fn give_error(py: Python<'_>, shared: &Arc<Shared>, (id, mut body): (TaskId, Box
     shared.turns.get(py).lock().yielded(id, body);
 }
 
-/// The operation that a task means.
+/// Returns the operation that a task means.
 fn understood<'py>(
     py: Python<'py>,
     body: &Body,
@@ -266,7 +266,7 @@ fn plan_to_join(
     }
 }
 
-/// The descriptor of an object.
+/// Returns the descriptor of an object.
 ///
 /// # Errors
 /// It has none, or it is closed.

@@ -95,7 +95,8 @@ fn closed_ones(
     (closed.map(|((call, ..), _)| call).collect(), all)
 }
 
-/// Whether a task's socket is closed: what has the number now, if anything, is another one's. Of a number nobody can tell.
+/// Returns whether a task's socket is closed: what has the number now, if anything, is another one's. Of a
+/// number nobody can tell.
 pub(super) fn is_lost(py: Python<'_>, wait: &Wait) -> bool {
     let Some(descriptor) = wait.progress.descriptor() else {
         return false;
@@ -112,7 +113,7 @@ fn object_of(kind: &Kind) -> Option<&Py<PyAny>> {
     }
 }
 
-/// Whether an object still has its descriptor.
+/// Returns whether an object still has its descriptor.
 fn has(object: &Bound<'_, PyAny>, descriptor: i32) -> bool {
     if small_int(object).is_some() {
         return is_open(descriptor);

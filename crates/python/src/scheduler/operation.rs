@@ -84,7 +84,7 @@ impl Operation {
         }
     }
 
-    /// The call, for the methods that only calls have.
+    /// Returns the call, for the methods that only calls have.
     fn function<'a>(&'a self, py: Python<'a>, method: &str) -> PyResult<&'a Function> {
         match &self.kind {
             Kind::Call(function) => Ok(function.bind(py).get()),
@@ -108,7 +108,7 @@ impl Operation {
         })
     }
 
-    /// A few words for a report.
+    /// Returns a few words for a report.
     pub(super) fn describe(&self, py: Python<'_>) -> String {
         let of = |object: &Py<PyAny>| {
             let repr = object.bind(py).repr().map(|repr| repr.to_string());

@@ -113,8 +113,8 @@ pub(super) fn throw<'py>(
     }
 }
 
-/// How many threads the interpreter knows, those included that have not begun, if Python code can't find that out: before 3.12 such a
-/// thread looks like the one that has started it.
+/// Returns how many threads the interpreter knows, those included that have not begun, if Python code can't
+/// find that out: before 3.12 such a thread looks like the one that has started it.
 pub(super) fn threads_known(_: Python<'_>) -> Option<usize> {
     #[cfg(Py_3_12)]
     return None;

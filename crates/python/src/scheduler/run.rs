@@ -251,7 +251,8 @@ enum Next<'py> {
     Step(TaskId, Box<Body>, Step<'py>),
 }
 
-/// The error of another task that nobody learns of, because this one, the last that waited for it, is cancelled.
+/// Returns the error of another task that nobody learns of, because this one, the last that waited for it, is
+/// cancelled.
 fn lost_error(py: Python<'_>, reason: Reason, body: &Body) -> Option<Py<PyBaseException>> {
     if reason != Reason::JoinedThenCancelled {
         return None;
@@ -430,7 +431,7 @@ impl Run<'_> {
         Err(errors::again(exception))
     }
 
-    /// The verdict that no task can go on, with what each waits for.
+    /// Returns the verdict that no task can go on, with what each waits for.
     fn verdict(&self, py: Python<'_>) -> PyErr {
         let turns = self.shared.turns.get(py).lock();
         let waits: Vec<_> = turns

@@ -55,12 +55,12 @@ impl Task {
         &self.name
     }
 
-    /// Whether the task has ended. Never blocks.
+    /// Returns whether the task has ended. Never blocks.
     pub(super) fn done(&self, py: Python<'_>) -> bool {
         !matches!(self.fate.get(py).lock().end, End::NotYet) || self.is_abandoned()
     }
 
-    /// Whether the task has ended because it was cancelled. Never blocks.
+    /// Returns whether the task has ended because it was cancelled. Never blocks.
     fn cancelled(&self, py: Python<'_>) -> bool {
         match self.fate.get(py).lock().end {
             End::Cancelled => true,
@@ -143,7 +143,7 @@ impl Task {
         self.fate.get(py).lock().id = Some(id);
     }
 
-    /// Whether this is its scheduler.
+    /// Returns whether this is its scheduler.
     pub(super) fn is_at<T: Home>(&self, home: *const T) -> bool {
         std::ptr::addr_eq(self.home.as_ptr(), home)
     }
@@ -157,7 +157,7 @@ impl Task {
         drop(former);
     }
 
-    /// Whether its scheduler is gone, and its generator is closed for that.
+    /// Returns whether its scheduler is gone, and its generator is closed for that.
     fn is_abandoned(&self) -> bool {
         self.home.strong_count() == 0
     }

@@ -60,7 +60,7 @@ pub(super) fn gets<'py>(py: Python<'py>, body: &mut Body, reason: Reason) -> PyR
     }
 }
 
-/// Whether a task has slept as long as it wanted.
+/// Returns whether a task has slept as long as it wanted.
 fn is_slept(py: Python<'_>, body: &Body) -> bool {
     let Some(wait) = body.wait() else { return true };
     let operation = wait.operation.bind(py).get();
@@ -193,7 +193,7 @@ fn attempt<'py>(done: PyResult<Bound<'py, PyAny>>, py: Python<'py>) -> PyResult<
     })
 }
 
-/// The bytes of a bytes-like object.
+/// Returns the bytes of a bytes-like object.
 pub(super) fn bytes_of<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     if let Ok(bytes) = data.cast_exact::<PyBytes>() {
         return Ok(bytes.clone());

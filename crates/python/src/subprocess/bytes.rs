@@ -51,7 +51,7 @@ pub(super) struct Received {
 unsafe impl Send for Received {}
 
 impl Received {
-    /// An object that begins with these bytes.
+    /// Creates an object that begins with these bytes.
     pub(super) fn new(py: Python<'_>, first: &[u8], is_eager: bool, is_text: bool) -> PyResult<Self> {
         let mut received = Received {
             object: ptr::null_mut(),
@@ -107,7 +107,7 @@ impl Received {
         self.received(bytes.len());
     }
 
-    /// The bytes so far.
+    /// Returns the bytes so far.
     fn bytes(&self) -> &[u8] {
         match self.length {
             0 => &[],
@@ -186,7 +186,7 @@ impl Received {
         Ok(self.finish(py)?.cast_into::<PyBytes>()?)
     }
 
-    /// The same as text. `None` if it is short, or bytes.
+    /// Returns the same as text. `None` if it is short, or bytes.
     pub(super) fn take_text(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyString>>> {
         if self.length <= FIRST || !self.is_text || self.is_odd {
             return Ok(None);
@@ -228,7 +228,8 @@ impl Sink for Received {
     }
 }
 
-/// Whether these bytes are ASCII, and none is a carriage return. So written, it looks at many bytes at once.
+/// Returns whether these bytes are ASCII, and none is a carriage return. So written, it looks at many bytes
+/// at once.
 fn is_plain(bytes: &[u8]) -> bool {
     bytes.chunks(4096).all(|chunk| {
         let odd = |found: u8, &byte: &u8| found | byte & 0x80 | u8::from(byte == b'\r');
@@ -252,7 +253,7 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// The bytes of `data` from `offset` on.
+    /// Returns the bytes of `data` from `offset` on.
     ///
     /// # Errors
     /// They do not lie one after the other.
@@ -264,7 +265,7 @@ impl Sent {
         }
     }
 
-    /// How many bytes, from the beginning, have been written.
+    /// Returns how many bytes, from the beginning, have been written.
     pub(super) fn offset(&self) -> usize {
         self.offset
     }

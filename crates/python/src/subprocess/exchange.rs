@@ -115,7 +115,7 @@ impl Exchange {
         })?
     }
 
-    /// How many bytes of its data, from the beginning, have been written to a file. Never blocks.
+    /// Returns how many bytes of its data, from the beginning, have been written to a file. Never blocks.
     fn written(&self, py: Python<'_>, place: usize) -> PyResult<usize> {
         self.with(py, |files| match files.flow(place) {
             Some(Flow::Out(sent)) => Ok(sent.offset()),

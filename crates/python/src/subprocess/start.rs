@@ -122,12 +122,12 @@ impl ProgramStart {
     }
 }
 
-/// The process, by the descriptor that came with it, or else by another one.
+/// Returns the process, by the descriptor that came with it, or else by another one.
 fn process(pid: i32, pidfd: Option<Pidfd>) -> Option<ChildProcess> {
     pidfd.or_else(|| Pidfd::open(pid).ok()).map(ChildProcess)
 }
 
-/// The files that a name may stand for, as `execvp` tries them.
+/// Returns the files that a name may stand for, as `execvp` tries them.
 fn candidates(name: CString, path: Option<Bound<'_, PyAny>>) -> Option<Vec<CString>> {
     let Some(path) = path else {
         return Some(vec![name]);
@@ -145,7 +145,7 @@ fn candidates(name: CString, path: Option<Bound<'_, PyAny>>) -> Option<Vec<CStri
     files.collect()
 }
 
-/// The variables of an environment, each as `NAME=value`.
+/// Returns the variables of an environment, each as `NAME=value`.
 fn assignments(variables: &Bound<'_, PyDict>) -> Option<Vec<CString>> {
     let assignment = |item: Bound<'_, PyAny>| {
         let item = item.cast_into::<PyTuple>().ok()?;
@@ -163,7 +163,7 @@ fn assignments(variables: &Bound<'_, PyDict>) -> Option<Vec<CString>> {
     variables.items().iter().map(assignment).collect()
 }
 
-/// The numbers of descriptors in ascending order.
+/// Returns the numbers of descriptors in ascending order.
 fn descriptors(numbers: &Bound<'_, PyAny>) -> Option<Vec<i32>> {
     let mut numbers: Vec<i32> = numbers.extract().ok()?;
     numbers.sort_unstable();

@@ -22,7 +22,8 @@ impl Child {
         Self::run_for(100, body)
     }
 
-    /// As [`run`](Self::run). The child ends after `seconds` at the latest, if it hangs and its parent is gone.
+    /// Like [`run`](Self::run). The child ends after `seconds` at the latest, if it hangs and its parent is
+    /// gone.
     pub(crate) fn run_for(seconds: u32, body: impl FnOnce() -> bool) -> Self {
         // SAFETY: the child only runs the closure, and then ends.
         let child = unsafe { libc::fork() };
@@ -60,7 +61,7 @@ impl Child {
         status
     }
 
-    /// Whether the child has ended. It is still to be waited for.
+    /// Returns whether the child has ended. It is still to be waited for.
     pub(crate) fn has_ended(&self) -> bool {
         // SAFETY: all zeros is a value of it.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
@@ -78,7 +79,7 @@ impl Child {
         assert!(status == 0 || status == libc::SIGKILL, "at {step}: {status}");
     }
 
-    /// Whether the child's body returned true.
+    /// Returns whether the child's body returned true.
     pub(crate) fn succeeded(self) -> bool {
         self.status() == 0
     }

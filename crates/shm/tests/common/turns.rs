@@ -44,7 +44,7 @@ fn runs(child: &Child) -> String {
     read(child, "schedstat")
 }
 
-/// Whether it runs, or waits for a processor.
+/// Returns whether it runs, or waits for a processor.
 fn is_ready(child: &Child) -> bool {
     let stat = read(child, "stat");
     stat.rsplit(')')

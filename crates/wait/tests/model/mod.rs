@@ -13,7 +13,7 @@ pub(crate) fn check(body: impl Fn() + Send + Sync + 'static) {
     run(None, body);
 }
 
-/// As [`check`], but with at most `preemptions` threads taken off the processor while they could have gone on, for models
+/// Like [`check`], but with at most `preemptions` threads taken off the processor while they could have gone on, for models
 /// with too many orders.
 pub(crate) fn check_bounded(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
     run(Some(preemptions), body);

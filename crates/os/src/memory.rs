@@ -1,4 +1,4 @@
-//! Anonymous sparse memory that a family of processes shares. It ends with its last holder.
+//! Anonymous sparse memory that a family of processes shares.
 //!
 //! See <https://man7.org/linux/man-pages/man2/memfd_create.2.html>.
 
@@ -74,8 +74,7 @@ impl SharedMemory {
         Self::map(file, capacity)
     }
 
-    /// Maps the memory behind descriptor `number`, which [`create`](Self::create) made in another process of
-    /// the family. Takes a duplicate of the descriptor; the caller keeps its own.
+    /// Maps the memory behind descriptor `number`, which another process created. The caller keeps it.
     ///
     /// # Errors
     /// There is no such descriptor, or no room for the mapping.
@@ -180,8 +179,8 @@ impl SharedMemory {
         }
     }
 
-    /// Returns the address of `offset` in this process, for a caller that lends the range to code such as
-    /// `ctypes`. `None` if the range is not inside the memory.
+    /// Returns the address of `offset` in this process, to lend the range to code. `None` if it is outside of the
+    /// memory.
     pub fn address(&self, offset: usize, length: usize) -> Option<NonNull<u8>> {
         self.holds(offset, length)
             .then(|| NonNull::new(self.place(offset)))?
@@ -196,8 +195,8 @@ impl SharedMemory {
         }
     }
 
-    /// Makes a range private: no other process sees what this one writes there from now on, and the child of a fork
-    /// starts with a copy. On other pages it still sees what others write. `offset` and `length` are multiples of
+    /// Makes a range private: no other process sees what this one writes there, and the child of a fork starts with
+    /// a copy. On pages not yet written to, it still sees what others write. `offset` and `length` are multiples of
     /// the page size.
     ///
     /// # Errors

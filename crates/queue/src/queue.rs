@@ -19,8 +19,9 @@ pub type LifoQueue<T> = Queue<Lifo<T>>;
 /// A queue of pairs of a priority and an item that gives out the smallest priority first: Python's `queue.PriorityQueue`.
 pub type PriorityQueue<P, T> = Queue<Priority<P, T>>;
 
-/// A queue as hosts and pools use it: over the raw lock of their choice, with waits that a host may end, and an end other
-/// than the shutdown. What programs use is in [`face`](crate::face).
+/// A queue for hosts and pools: with a raw lock of their choice, waits that a host may end, and
+/// [`retire`](crate::HostQueue::retire) besides the shutdown. The interface for programs is in
+/// [`face`](crate::face).
 pub struct Queue<S: Store, L: RawLock = RawWordLock> {
     pub(crate) state: StateLock<State<S>, L>,
 }
@@ -126,7 +127,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         Ok(())
     }
 
-    /// Waits until the task of every item is done. Blocks until then.
+    /// Blocks until the task of every item is done.
     ///
     /// # Errors
     /// The queue was retired.
@@ -134,7 +135,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         self.wait_for_tasks(&mut WaitContext::endless())
     }
 
-    /// Waits until the task of every item is done. Blocks until then, or until `deadline`.
+    /// Blocks until the task of every item is done, or until `deadline`.
     ///
     /// # Errors
     /// The deadline passed, or the queue was retired.
@@ -163,13 +164,13 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         self.state.lock().items.len()
     }
 
-    /// Returns whether there is no item at this moment. Never blocks.
+    /// Returns whether the queue is empty at this moment. Never blocks.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns whether there is no room for another item at this moment. Never blocks.
+    /// Returns whether the queue is full at this moment. Never blocks.
     #[inline]
     pub fn is_full(&self) -> bool {
         let state = self.state.lock();
@@ -186,7 +187,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         self.state.lock().mode != Mode::Open
     }
 
-    /// Returns how many items were put whose task is not done at this moment. Never blocks.
+    /// Returns how many items have an unfinished task at this moment. Never blocks.
     pub fn unfinished(&self) -> usize {
         self.state.lock().unfinished
     }

@@ -1,4 +1,4 @@
-//! Queues as an observer sees them.
+//! The queue as a resource, for observers.
 
 use interlock_wait::{RawLock, Resource, ResourceId, ResourceKind};
 
@@ -30,7 +30,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
 }
 
 impl Side {
-    /// What a thread on this side waits for.
+    /// Returns what a thread on this side waits for.
     pub(crate) fn kind(self) -> ResourceKind {
         match self {
             Side::Get => ResourceKind::QueueGet,

@@ -40,10 +40,10 @@ pub enum PutOutcome {
     NoGetter,
 }
 
-/// How a getter comes for an item (see [`HostQueue::pop_wake_next`](crate::HostQueue::pop_wake_next)).
+/// Why a getter comes for an item (see [`HostQueue::pop_wake_next`](crate::HostQueue::pop_wake_next)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// By itself.
+    /// It comes by itself.
     Unasked,
     /// It was in line and was notified.
     Notified,
@@ -128,7 +128,7 @@ impl<S: Store> State<S> {
 
     #[inline(always)]
     fn add(&mut self, item: S::Item) {
-        // In this order: if comparing priorities panics, the item is in the queue all the same.
+        // In this order: if comparing priorities panics, the item is in the queue nevertheless.
         self.unfinished += 1;
         self.items.push(item);
     }
@@ -168,8 +168,8 @@ impl<S: Store> State<S> {
         Ok((item, [self.wake_next(), putter.unwrap_or_default()]))
     }
 
-    /// Counts the caller as a getter that was notified, if there is no item for it and no other getter is on its way. Returns
-    /// whether it counts.
+    /// Counts the caller as a notified getter, if there is no item for it and no other getter is on its way.
+    /// Returns whether it counts.
     pub(crate) fn count_as_notified(&mut self) -> bool {
         const { assert!(S::WAKES_IN_TURN, "the getters of this store do not wake in turn") };
         let counts = self.getters.coming() == 0 && self.items.is_empty() && self.mode == Mode::Open;
@@ -190,7 +190,7 @@ impl<S: Store> State<S> {
         self.getters.waiters.notify_one()
     }
 
-    /// Notifies a getter, unless one is coming for each item. Getters that wake in turn are counted in their own way.
+    /// Notifies a getter, unless one is coming for each item. Getters that wake in turn are counted separately.
     #[inline]
     fn call_getter(&mut self) -> Wakeup {
         if S::WAKES_IN_TURN {
@@ -211,7 +211,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Notifies a getter and a putter if there is an item or room for them: after a step that a panic has cut short.
+    /// Notifies a getter and a putter if there is an item or room for them: after a panic has interrupted a step.
     pub(crate) fn call_again(&mut self) -> [Wakeup; 2] {
         let putter = match self.room() {
             Ok(()) => self.call_putter(),
@@ -249,7 +249,7 @@ impl<S: Store> State<S> {
         if self.getters.is_empty() || self.unreserved() == 0 {
             return Wakeup::NOBODY;
         }
-        // Not for a task: when it is polled is up to its executor.
+        // Not for a task: its executor decides when to poll it.
         if self.getters.waiters.front().is_some_and(|first| !first.is_task()) {
             self.getters.expect_one();
         }
@@ -301,7 +301,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// A putter that was notified has come.
+    /// Called when a notified putter has come.
     #[inline]
     pub(crate) fn putter_arrives(&mut self, arrival: Arrival) {
         if arrival == Arrival::Notified {

@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 
-/// An ordered container of items. Its methods run under the queue's lock, so they must not call code of an item, but to
-/// compare priorities.
+/// An ordered container of items. Its methods run under the queue's lock, so they must not call code of an item,
+/// except to compare priorities.
 pub trait Store {
     /// The type of an item.
     type Item;
 
-    /// Whether the getters of a queue of such items wake in turn. Otherwise its items can be reserved. A queue that did both
-    /// would mix up the getters on their way, so the compiler refuses the methods for the other way. For hosts.
+    /// Whether the getters of a queue of such items wake in turn. If not, its items can be reserved. A queue that
+    /// did both would mix up the getters on their way, so the compiler rejects the methods of the other kind. For
+    /// hosts.
     #[doc(hidden)]
     const WAKES_IN_TURN: bool = false;
 

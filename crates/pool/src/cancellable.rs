@@ -1,4 +1,4 @@
-//! Submitting functions that look whether they should stop.
+//! Submits functions that check whether they should stop.
 
 use std::fmt;
 use std::future::Future;
@@ -17,7 +17,7 @@ use crate::task::Task;
 use crate::task_error::SubmitError;
 use crate::thread_pool::{At, ThreadPool};
 
-/// A function, and the token that it looks at.
+/// A function, and the token that it checks.
 struct Cancellable<F> {
     function: F,
     token: CancelToken,
@@ -29,7 +29,7 @@ impl<F: FnOnce(&CancelToken) -> T, T> Call<T> for Cancellable<F> {
     }
 }
 
-/// What came of a submit: the task with its token, or the function.
+/// Converts the result of a submit: adds the token to the task, or returns the function.
 fn submitted<T: Send + 'static, F>(
     result: Result<Task<T>, SubmitError<Cancellable<F>>>,
     token: CancelToken,
@@ -40,8 +40,8 @@ fn submitted<T: Send + 'static, F>(
 }
 
 impl ThreadPool {
-    /// Submits `function`, which can look whether it should stop: [`Task::cancel`] of a task that is running cancels its token.
-    /// Blocks as [`ThreadPool::submit`] does.
+    /// Submits `function`, which can check whether it should stop: [`Task::cancel`] cancels the token of a running
+    /// task. Blocks as [`ThreadPool::submit`] does.
     ///
     /// ```
     /// use interlock::pool::{CancelToken, ThreadPool};
@@ -70,7 +70,7 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).submit_cancellable(function)
     }
 
-    /// Like [`ThreadPool::submit_cancellable`], if there is room. Never blocks.
+    /// Like [`ThreadPool::submit_cancellable`], but fails if there is no room. Never blocks.
     ///
     /// # Errors
     /// The same as for [`ThreadPool::try_submit`].
@@ -213,7 +213,7 @@ impl<'a> At<'a> {
     }
 }
 
-/// The future of [`ThreadPool::submit_cancellable_async`]. It keeps its place in the line of those that wait for room until it is
+/// The future of [`ThreadPool::submit_cancellable_async`]. It keeps its place in the line for room until it is
 /// ready or dropped.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct SubmittingCancellable<'a, T, F> {
@@ -223,7 +223,7 @@ pub struct SubmittingCancellable<'a, T, F> {
 }
 
 impl<T, F> SubmittingCancellable<'_, T, F> {
-    /// Returns whether it has given its result. Then it stays pending.
+    /// Returns whether the future was ready. After that it stays pending.
     pub fn is_terminated(&self) -> bool {
         self.attempts.is_over()
     }

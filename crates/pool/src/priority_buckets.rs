@@ -26,7 +26,7 @@ impl<W> Default for PriorityBuckets<W> {
     }
 }
 
-/// An emptied queue keeps its allocation if that has room for at most this many tasks.
+/// An emptied queue keeps its allocation if it has room for at most this many tasks.
 const ROOM_KEPT: usize = 1024;
 
 impl<W> PriorityBuckets<W> {
@@ -36,7 +36,7 @@ impl<W> PriorityBuckets<W> {
         self.in_others += 1;
     }
 
-    /// Returns the first of the other buckets, if it comes before the ordinary one or that is empty.
+    /// Takes from the first of the other buckets, if it comes before the ordinary bucket, or if that is empty.
     #[cold]
     fn pop_other(&mut self) -> Option<(i64, W)> {
         let mut bucket = self.others.first_entry()?;

@@ -49,15 +49,15 @@ impl<'scope, T> ScopedTask<'scope, T> {
         taken(&*self.slot, ended)
     }
 
-    /// Like [`ScopedTask::result`], if the task is done or cancelled. Never blocks.
+    /// Like [`ScopedTask::result`], but fails if the task is neither done nor cancelled. Never blocks.
     ///
     /// # Errors
-    /// The outer error is the task itself, which is not done. The inner error is that of [`ScopedTask::result`].
+    /// The outer error returns the task, which is not done. The inner error is that of [`ScopedTask::result`].
     pub fn try_result(self) -> Result<Result<T, TaskError>, Self> {
         self.result_until(Deadline::PASSED)
     }
 
-    /// Like [`ScopedTask::result`], but blocks for `timeout` at most: then the task comes back.
+    /// Like [`ScopedTask::result`], but blocks for `timeout` at most, and then returns the task as an error.
     ///
     /// # Errors
     /// The same as for [`ScopedTask::try_result`].
@@ -65,7 +65,7 @@ impl<'scope, T> ScopedTask<'scope, T> {
         self.result_until(Deadline::after(timeout))
     }
 
-    /// Like [`ScopedTask::result`], but blocks until `deadline` at most: then the task comes back.
+    /// Like [`ScopedTask::result`], but blocks until `deadline` at most, and then returns the task as an error.
     ///
     /// # Errors
     /// The same as for [`ScopedTask::try_result`].
@@ -105,7 +105,7 @@ impl<'scope, T> ScopedTask<'scope, T> {
         self.task.wait_deadline(deadline)
     }
 
-    /// Returns whether there is a result at this moment, or there will never be one. Never blocks.
+    /// Returns whether the task has a result, or will never have one. Never blocks.
     pub fn is_done(&self) -> bool {
         self.task.is_done()
     }
@@ -128,7 +128,7 @@ fn taken<T>(slot: &(impl Results<T> + ?Sized), ended: Result<(), TaskError>) -> 
 impl<T> Future for ScopedTask<'_, T> {
     type Output = Result<T, TaskError>;
 
-    /// As that of a [`Task`].
+    /// Polls as that of a [`Task`] does.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let ended = Pin::new(&mut this.task).poll(context);

@@ -82,11 +82,8 @@ pub enum Started<E> {
 
 /// The steps that a kind of pool adds to its workers. The loop itself is [`PoolCore::work`].
 ///
-/// A pool of processes can plug in here as well. Its `W` is a call with a slot in memory that the processes share.
-/// Each process has a thread of the pool that serves it. That thread is the worker which the core counts: the
-/// `start` of [`PoolCore::try_start`] starts it with its process. [`Runner::next`] takes a call when the process is
-/// free, or ends the loop when the process is dead. [`Runner::run`] passes the slot to the process and waits for
-/// the answer.
+/// A pool of processes has no runners: the threads that take its answers also take calls from the core, and put
+/// them into the queues of the worker processes.
 pub trait Runner<W, L: RawLock> {
     /// An error that ends the loop of the worker.
     type Error;

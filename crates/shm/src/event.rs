@@ -22,7 +22,7 @@ const WAITERS: u32 = 2;
 const GENERATION: u32 = 4;
 
 impl Event {
-    /// Creates an event in `arena`, not set.
+    /// Creates an event in `arena` that is not set.
     ///
     /// # Errors
     /// The arena is full.
@@ -30,7 +30,7 @@ impl Event {
         arena.make(|_: &EventCell| {}).map(Event)
     }
 
-    /// Returns the event `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the event `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<EventCell>(id).map(Event)
     }
@@ -47,7 +47,7 @@ impl Event {
         self.word().load(Ordering::Acquire) & SET != 0
     }
 
-    /// Sets the flag. All threads that wait go on, even if another one clears it at once. Never blocks.
+    /// Sets the flag. All waiting threads go on, even if another thread clears it at once. Never blocks.
     #[inline]
     pub fn set(&self) {
         let word = self.word();

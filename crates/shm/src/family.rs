@@ -1,4 +1,5 @@
-//! The families that this process is in, and how it comes into one: it begins one, is given one, or is born into one by a fork.
+//! The families that this process belongs to, and how it joins one: it creates the family, is given its descriptor,
+//! or is born into it by a fork.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Once, OnceLock};
@@ -12,7 +13,7 @@ use crate::keeper;
 use crate::layout::{LARGEST, MAGIC, SMALLEST};
 use crate::name::Name;
 
-/// The arenas that this process has, in a list that only grows: a process has one, or is in a few families.
+/// The arenas of this process, in a list that only grows: a process is in one or a few families.
 struct Entry {
     arena: Arc<Arena>,
     next: OnceLock<Box<Entry>>,
@@ -55,7 +56,7 @@ fn arenas() -> impl Iterator<Item = &'static Arc<Arena>> {
 }
 
 impl Arena {
-    /// Returns a new arena, whose first process is the calling one.
+    /// Creates an arena, whose first process is the calling one.
     ///
     /// # Errors
     /// The kernel refuses shared memory, or this process has no room for it.
@@ -78,7 +79,7 @@ impl Arena {
         header.capacity.set(capacity as u64);
         header.slots_used.set(1);
         header.magic.set(MAGIC);
-        // The roster is locked in the name that this process is about to have.
+        // The roster is locked under the name that this process is about to get.
         let first = Name::new(1, 0);
         arena.set_me(first);
         let name = arena.reserve(None)?;
@@ -86,12 +87,11 @@ impl Arena {
         Ok(register(keeper::live_as(arena, name)?))
     }
 
-    /// Returns the arena behind descriptor `number`, in which the slot of `name` is kept for the calling
-    /// process. The caller keeps the descriptor. If the process has this arena already, that is the result,
-    /// and `name` is not looked at.
+    /// Maps the arena behind descriptor `number`, in which the slot of `name` is reserved for the calling process.
+    /// The caller keeps the descriptor. If the process has this arena already, returns it, and ignores `name`.
     ///
     /// # Errors
-    /// The descriptor is no arena of this version, there is no room for it, or the slot is not kept any more.
+    /// The descriptor is no arena of this version, there is no room for it, or the slot is not reserved any more.
     pub fn adopt(number: i32, name: Name) -> Result<Arc<Self>, Error> {
         let memory = SharedMemory::adopt(number)?;
         let file = memory.id()?;
@@ -108,11 +108,10 @@ impl Arena {
         Ok(register(keeper::live_as(arena, name)?))
     }
 
-    /// Returns the arena in which this process makes its objects: the first that it had. Made now if there is
-    /// none.
+    /// Returns the arena in which this process creates its objects: its first arena. Creates one if there is none.
     ///
     /// # Errors
-    /// As [`create`](Self::create).
+    /// The same as for [`create`](Self::create).
     pub fn home() -> Result<Arc<Arena>, Error> {
         match find(|_| true) {
             Some(arena) => Ok(arena),

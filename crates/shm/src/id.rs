@@ -12,7 +12,7 @@ impl Id {
         self.0
     }
 
-    /// Returns the object of this number. `None` if no arena has so many.
+    /// Returns the object with this number. `None` if no arena has that many objects.
     pub fn from_number(number: u32) -> Option<Self> {
         ((number as usize) < OBJECTS).then_some(Id(number))
     }

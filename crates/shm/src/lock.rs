@@ -14,13 +14,13 @@ use crate::objects::{Object, Placed};
 use crate::raw_lock::Acquired;
 use crate::step;
 
-/// What the death of its owner means for a lock.
+/// What happens to a lock when its owner dies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnOwnerDeath {
-    /// The next to acquire it has it, and is told.
+    /// The next process to acquire it gets it, and learns of the death.
     #[default]
     Tell,
-    /// Nobody has it until somebody says [`Lock::recover`]: to acquire it is an error until then.
+    /// Acquiring it fails until a process calls [`Lock::recover`].
     Refuse,
 }
 
@@ -42,7 +42,8 @@ impl Robust {
         self.unless_refused(arena, acquired)
     }
 
-    /// Acquires it if that takes one access. `false` says nothing: `acquire` tells.
+    /// Acquires the lock if that takes a single access. `false` says nothing about the lock: the caller then calls
+    /// `acquire`.
     #[inline]
     pub(crate) fn acquire_free(&self, arena: &Arena) -> bool {
         // Relaxed: it never changes.
@@ -97,7 +98,7 @@ impl Lock {
             .map(|object| Lock(Placed::new(object)))
     }
 
-    /// Returns the lock `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the lock `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<LockCell>(id).map(|object| Lock(Placed::new(object)))
     }
@@ -107,10 +108,10 @@ impl Lock {
         self.0.object()
     }
 
-    /// Acquires the lock if it is free. Never blocks, but for milliseconds if its owner has just died.
+    /// Acquires the lock if it is free. Never blocks, except for milliseconds if its owner has just died.
     ///
     /// # Errors
-    /// It is held ([`Error::Ended`]), or refused after a death.
+    /// The lock is held ([`Error::Ended`]), or refused after a death.
     #[inline]
     pub fn try_acquire(&self) -> Result<Acquired, Error> {
         self.acquire(&mut WaitContext::until(Deadline::PASSED))
@@ -127,8 +128,8 @@ impl Lock {
         self.cell().lock.acquire(self.0.arena(), context)
     }
 
-    /// Acquires the lock if it is free, and that takes one access. `false` says nothing: [`acquire`](Self::acquire) tells. Never
-    /// blocks.
+    /// Acquires the lock if it is free, and if that takes a single access. `false` says nothing about the lock: the
+    /// caller then calls [`acquire`](Self::acquire). Never blocks.
     #[inline]
     pub fn acquire_free(&self) -> bool {
         self.cell().lock.acquire_free(self.0.arena())
@@ -150,7 +151,8 @@ impl Lock {
         self.cell().lock.owner()
     }
 
-    /// The lock is refused no more: the caller has repaired what it guards. Returns whether it was refused.
+    /// Ends the refusal: the caller has repaired the data that the lock guards. Returns whether the lock was
+    /// refused.
     pub fn recover(&self) -> bool {
         self.cell().lock.recover()
     }

@@ -21,7 +21,7 @@ impl Name {
         Name((generation << SLOT_BITS | slot & (Self::SLOTS - 1)) & Self::BITS)
     }
 
-    /// Returns the name in a word, whose flags are left out.
+    /// Returns the name in a word, without the flags.
     #[inline]
     pub fn of_word(word: u32) -> Self {
         Name(word & Self::BITS)

@@ -1,4 +1,4 @@
-//! What lies in an arena, for a test that has failed.
+//! The contents of an arena, for the report of a failed test.
 
 use std::fmt::Write as _;
 

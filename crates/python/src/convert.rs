@@ -258,7 +258,7 @@ pub(crate) fn check_exception(given: &Bound<'_, PyTuple>) -> PyResult<()> {
     }
 }
 
-/// Returns the engine's clock, in seconds. A program may have stopped `time.monotonic()`, as tools for tests
+/// Return the engine's clock, in seconds. A program may have stopped `time.monotonic()`, as tools for tests
 /// do.
 #[pyfunction]
 pub(crate) fn monotonic() -> f64 {

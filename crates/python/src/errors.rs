@@ -101,7 +101,7 @@ pub(crate) fn again(exception: Bound<'_, PyBaseException>) -> PyErr {
     PyErr::from_value(exception.into_any())
 }
 
-/// What a generator raises in which the error is raised: StopIteration does not end it.
+/// Returns the error that a generator raises if `error` is raised in it: StopIteration does not end it normally.
 #[cold]
 pub(crate) fn out_of_generator(py: Python<'_>, error: PyErr) -> PyErr {
     let exception = exception(py, error);
@@ -237,7 +237,7 @@ pub(crate) fn broken(py: Python<'_>) -> impl FnOnce(Broken) -> PyErr {
     move |_| Failure::BrokenBarrier.raise(py)
 }
 
-/// Returns the exception of a barrier that is broken for a reason which `message` tells.
+/// Returns the exception of a broken barrier; `message` tells why it is broken.
 pub(crate) fn broken_barrier(py: Python<'_>, message: String) -> PyErr {
     (BROKEN_BARRIER.get(py)).map_or_else(|error| error, |class| PyErr::from_type(class, message))
 }

@@ -353,7 +353,8 @@ impl Internal {
         }
         if !object.get().is_materialized() {
             materialize_any(object.as_any(), object.get())?;
-            // Not from its `__dict__`, which the interpreter would have to make. This comes back here if there is none.
+            // Not from its `__dict__`, which the interpreter would have to create. Comes back here if there is
+            // none.
             return raw::generic_attribute(object.as_any(), name);
         }
         if let Some(found) = raw::instance_dict(object)?.get_item(name)? {

@@ -32,7 +32,7 @@ pub(crate) fn version_tag(class: *mut ffi::PyTypeObject) -> u32 {
     tag.load(Ordering::Relaxed)
 }
 
-/// Returns the attribute of a class under a name, its own or an inherited one.
+/// Returns the attribute of a class under a name, whether its own or inherited.
 pub(crate) fn lookup<'py>(
     class: &Bound<'py, PyType>,
     name: &Bound<'py, PyString>,

@@ -1,4 +1,5 @@
-//! What every fast function needs: its receiver, its arguments, and its result. A plain call, and types of what is called.
+//! The parts of every fast function: its receiver, its arguments, and its result. Also a plain call, and the
+//! creation of callable types.
 
 #![expect(unsafe_code, reason = "the interpreter passes arguments as an array in C")]
 
@@ -76,7 +77,7 @@ pub(super) enum Asked {
     SomethingElse,
 }
 
-/// What a call is asked for. `blocking` returns the name of its first parameter; the second is `timeout`.
+/// Returns what a call is asked to do. `blocking` returns the name of its first parameter; the second is `timeout`.
 ///
 /// # Safety
 /// - The thread is attached.
@@ -149,7 +150,7 @@ unsafe fn given<'a, 'py>(
     Some(given)
 }
 
-/// All arguments of a call, the named ones last.
+/// Returns all arguments of a call, the named ones last.
 ///
 /// # Safety
 /// The arguments are those of a vectorcall, and the slice is used only during the call.
@@ -225,8 +226,8 @@ pub(super) fn raised(py: Python<'_>, raise: impl FnOnce(Python<'_>)) -> *mut PyO
     null_mut()
 }
 
-/// Creates a new reference to an object that lives as long as the interpreter. From 3.12 on it is immortal,
-/// and its references are not counted.
+/// Returns a new reference to an object that lives as long as the interpreter. From 3.12 on it is immortal, and its
+/// references are not counted.
 #[inline]
 fn new_reference(constant: *mut PyObject) -> *mut PyObject {
     if cfg!(Py_3_12) {
@@ -252,11 +253,11 @@ pub(crate) fn call_one<'py>(
     unsafe { Bound::from_owned_ptr_or_err(function.py(), result) }
 }
 
-/// What a new type is like.
+/// The properties of a new type.
 pub(super) struct NewType {
     pub(super) name: &'static CStr,
     pub(super) size: usize,
-    /// Where an object has its function for vectorcalls, if it can be called.
+    /// The offset of an object's function for vectorcalls, if it can be called.
     pub(super) vectorcall: Option<usize>,
     pub(super) flags: c_ulong,
 }

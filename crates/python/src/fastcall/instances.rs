@@ -1,5 +1,6 @@
-//! Instances made without the general machinery of instantiation: of any class by its `__new__` alone, and locks and
-//! simple queues where a program calls their class without arguments. And what classes have that makes calls short.
+//! Instances made without the general machinery of instantiation: of any class by its `__new__` alone, and locks
+//! and simple queues where a program calls their class without arguments. Also properties of classes that make
+//! calls short.
 
 #![expect(unsafe_code, reason = "classes and instances are made in C")]
 
@@ -70,7 +71,7 @@ pub(super) fn install_short_ways<T: Made>(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// A call of the class.
+/// Calls the class.
 ///
 /// # Safety
 /// The arguments are those of a `vectorcallfunc`, for the class `T`.
@@ -112,7 +113,7 @@ unsafe extern "C" fn create<T: Made>(
     )
 }
 
-/// Frees an object that nobody refers to any more.
+/// Frees an object without references.
 ///
 /// # Safety
 /// It is an instance of the class `T` or of one derived from it, and the thread is attached.

@@ -34,7 +34,7 @@ pub(crate) struct WaitingCalls {
 
 #[pymethods]
 impl WaitingCalls {
-    /// Returns how many calls wait.
+    /// Return how many calls wait.
     fn qsize<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.queue.get() {
             Some(queue) => queue.bind(py).call_method0(intern!(py, "qsize")),
@@ -42,7 +42,7 @@ impl WaitingCalls {
         }
     }
 
-    /// Returns whether no call waits.
+    /// Return whether no call waits.
     fn empty(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(!self.qsize(py)?.is_truthy()?)
     }

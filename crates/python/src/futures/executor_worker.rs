@@ -104,7 +104,7 @@ impl Worker {
         Ok(end == GetError::Retired)
     }
 
-    /// Returns how long this worker has run tasks, in seconds.
+    /// Return how long this worker has run tasks, in seconds.
     fn busy(&self, py: Python<'_>) -> f64 {
         self.clock.get(py).lock().read().as_secs_f64()
     }

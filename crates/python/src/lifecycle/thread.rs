@@ -1,5 +1,5 @@
-//! What the extension remembers of each thread: whether it is the main thread, and whether it is detached in a wait. (The
-//! pool that it works for is remembered by the core of pools.)
+//! The state that the extension keeps for each thread: whether it is the main thread, and whether it is detached in
+//! a wait. (The pool that it works for is remembered by the core of pools.)
 
 use std::cell::Cell;
 
@@ -23,7 +23,7 @@ const SLOTS: usize = 1024;
 
 static THREADS: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
 
-/// What other threads are told of a thread: hints. (The slot of a thread that has ended keeps its last values.)
+/// The hints about a thread for other threads. (The slot of a thread that has ended keeps its last values.)
 pub(crate) struct Slot {
     /// Whether it is detached in one of our waits.
     detached: AtomicBool,
@@ -84,7 +84,7 @@ pub(crate) fn set_detached(detached: bool) {
         .store(detached, Ordering::Relaxed);
 }
 
-/// In the child of a fork: the thread that forked is the main thread there, and attached.
+/// For the child of a fork: records that the thread that forked is the main thread there, and attached.
 pub(super) fn become_main() {
     HANDLES_SIGNALS.set(Some(true));
     set_main();

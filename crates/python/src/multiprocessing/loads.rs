@@ -52,7 +52,7 @@ impl Kind {
     }
 }
 
-/// What stands before the pickle, of `length` bytes, in a message with buffers of these lengths.
+/// Returns the bytes before the pickle, which has `length` bytes, in a message with these buffers.
 pub(super) fn head(length: usize, buffers: impl ExactSizeIterator<Item = (usize, Kind)>) -> Vec<u8> {
     let mut head = vec![WITH_BUFFERS, 0, 0, 0];
     head.extend((buffers.len() as u32).to_le_bytes());

@@ -1,4 +1,4 @@
-//! The wait of the thread that waits for the queues of all event loops.
+//! The thread that waits for the queues of all event loops.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::queue::SharedQueue;
 use crate::blocking;
 
-/// How long a thread sleeps at most before it looks.
+/// How long a thread sleeps at most before it checks.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where one thread waits for many queues at once, and takes nothing out of any.

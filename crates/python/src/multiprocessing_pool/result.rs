@@ -71,7 +71,7 @@ impl AsyncResult {
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(result))
     }
 
-    /// Returns whether the call is done. Never blocks.
+    /// Return whether the call is done. Never blocks.
     fn ready<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         match native(slf, |result| result.engine.get(py).phase().is_done())? {
@@ -80,7 +80,7 @@ impl AsyncResult {
         }
     }
 
-    /// Returns whether the call returned without an exception. Raises ValueError if it is not done. Never
+    /// Return whether the call returned without an exception. Raises ValueError if it is not done. Never
     /// blocks.
     fn successful<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
@@ -119,7 +119,7 @@ impl AsyncResult {
         }
     }
 
-    /// Returns whether the call succeeded, and its result or its exception, if it is done.
+    /// Return whether the call succeeded, and its result or its exception, if it is done.
     fn _interlock_answer(&self, py: Python<'_>) -> Option<(bool, Py<PyAny>)> {
         self.engine
             .get(py)

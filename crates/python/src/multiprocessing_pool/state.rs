@@ -16,7 +16,7 @@ use crate::raw::{Attached, intern};
 
 /// The part of a pool that its jobs know.
 pub(super) struct State {
-    /// They wait for the one thread that runs callbacks.
+    /// The deliveries that wait for the one thread that runs callbacks.
     pub(super) deliveries: PoolCore<Delivery>,
     terminated: AtomicBool,
     jobs: StateLock<Jobs>,

@@ -20,7 +20,7 @@ pub(crate) struct ProcessServer {
     seat: Seat,
 }
 
-/// What the loop of a worker calls.
+/// The functions that the loop of a worker calls.
 struct Calls<'a, 'py> {
     dump: &'a Bound<'py, PyAny>,
     fail: &'a Bound<'py, PyAny>,

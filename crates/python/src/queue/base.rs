@@ -69,7 +69,7 @@ impl Queue {
         self.engine.get(py).try_get()
     }
 
-    /// Returns whether there is no room. The caller knows that the queue is native.
+    /// Returns whether the queue is full. The caller knows that the queue is native.
     pub(crate) fn is_full(&self, py: Python<'_>) -> bool {
         self.maxsize() > 0 && self.engine.get(py).is_full()
     }

@@ -186,7 +186,7 @@ impl Queue {
         }
     }
 
-    /// Returns whether there is no item: this may have changed already.
+    /// Return whether there is no item: this may have changed already.
     #[inline]
     fn empty<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
@@ -196,7 +196,7 @@ impl Queue {
         }
     }
 
-    /// Returns whether there is no room: this may have changed already.
+    /// Return whether there is no room: this may have changed already.
     fn full<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         match native(slf, |queue| queue.is_full(py))? {

@@ -17,13 +17,13 @@ pub(super) fn cancelled(py: Python<'_>) -> PyErr {
     (CANCELLED.get(py)).map_or_else(|error| error, |class| PyErr::from_type(class.clone(), ()))
 }
 
-/// Returns whether an exception is that one.
+/// Returns whether an exception means that a task is cancelled.
 pub(super) fn is_cancelled(exception: &Bound<'_, PyBaseException>) -> bool {
     let class = CANCELLED.get(exception.py());
     class.is_ok_and(|class| exception.is_instance(class).unwrap_or(false))
 }
 
-/// Returns the verdict on tasks that wait for ever.
+/// Returns the exception for tasks that wait for ever.
 pub(super) fn deadlock(py: Python<'_>, message: String) -> PyErr {
     (DEADLOCK.get(py)).map_or_else(|error| error, |class| PyErr::from_type(class.clone(), message))
 }
@@ -54,7 +54,7 @@ pub(super) fn not_open(object: &Bound<'_, PyAny>) -> PyErr {
     PyOSError::new_err((BAD_DESCRIPTOR, format!("the descriptor is closed: {repr}")))
 }
 
-/// Returns the exception of a task that has yielded what nobody understands.
+/// Returns the exception of a task that has yielded an unknown object.
 pub(super) fn nonsense(py: Python<'_>, body: &Body, yielded: &Bound<'_, PyAny>) -> PyErr {
     let repr = yielded.repr().map(|repr| repr.to_string()).unwrap_or_default();
     let name = body.task.bind(py).get().name();

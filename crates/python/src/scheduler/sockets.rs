@@ -1,4 +1,4 @@
-//! What sockets and other objects with descriptors are like.
+//! The properties of sockets and other objects with descriptors.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
@@ -40,9 +40,9 @@ fn inherits<'py>(
     }
 }
 
-/// Returns whether to ask a socket of a derived class for bytes before it is watched. One of `ssl` may have
-/// to send first, and may have bytes that the kernel has given it already. A blocking one is asked only if it
-/// says that it has some.
+/// Returns whether to ask a socket of a derived class for bytes before it is watched. A socket of `ssl` may have to
+/// send first, and may hold bytes that it has read from the kernel already. A blocking socket is asked only if it
+/// reports such bytes.
 pub(super) fn is_worth_a_try(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     if is_plain(object)? {
         return Ok(false);
@@ -54,8 +54,8 @@ pub(super) fn is_worth_a_try(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(is_non_blocking || has_pending(object)?)
 }
 
-/// Returns whether a socket of a derived class has bytes that the kernel has given it already, as those of
-/// `ssl` say.
+/// Returns whether a socket of a derived class holds bytes that it has read from the kernel already, as sockets of
+/// `ssl` report.
 pub(super) fn has_pending(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     if is_plain(object)? {
         return Ok(false);

@@ -17,8 +17,8 @@ use crate::raw::Attached;
 
 type Files = Engine<Received, Sent>;
 
-/// Up to this number of files an exchange has its pipes made wider: if many commands run, the room that a user's pipes may have together is
-/// for all.
+/// With up to this number of files, an exchange widens its pipes. If many commands run, they share the total room
+/// that a user's pipes may have.
 const FEW: usize = 8;
 
 /// Files from which bytes are read, to which bytes are written, and whose being readable is awaited, all at once.
@@ -115,7 +115,7 @@ impl Exchange {
         })?
     }
 
-    /// Returns how many bytes of its data, from the beginning, have been written to a file. Never blocks.
+    /// Return how many bytes of its data, from the beginning, have been written to a file. Never blocks.
     fn written(&self, py: Python<'_>, place: usize) -> PyResult<usize> {
         self.with(py, |files| match files.flow(place) {
             Some(Flow::Out(sent)) => Ok(sent.offset()),

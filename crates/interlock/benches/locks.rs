@@ -67,7 +67,7 @@ impl Excludes for parking_lot::ReentrantMutex<()> {
     }
 }
 
-/// A semaphore as one writes it with std, which has none.
+/// A semaphore as one would write it with std, which has none.
 struct StdSemaphore {
     permits: Mutex<usize>,
     some: Condvar,
@@ -136,7 +136,7 @@ fn semaphores() -> Contestants {
     ]
 }
 
-/// The work under a lock that others want: some nanoseconds.
+/// The work under a contended lock: some nanoseconds.
 fn work() {
     for number in 0..16 {
         black_box(number);

@@ -19,7 +19,7 @@ const TURNS: usize = 21;
 /// About how long one sample takes.
 const SAMPLE: Duration = Duration::from_millis(25);
 
-/// A channel of numbers, whichever it is.
+/// A channel of numbers, of any crate.
 trait Channel: Sync {
     fn put(&self, item: u64);
     fn get(&self) -> u64;
@@ -41,7 +41,7 @@ enum StdSender {
     Unbounded(mpsc::Sender<u64>),
 }
 
-/// Std's has one receiver; more share it under a lock.
+/// Std's channel has one receiver; several threads share it under a lock.
 struct Std(StdSender, Mutex<mpsc::Receiver<u64>>);
 
 impl Channel for Std {
@@ -85,7 +85,7 @@ impl Channel for Flume {
     }
 }
 
-/// Makes a channel for at most so many items; `None`: for any number.
+/// Creates a channel for at most this many items; `None` means any number.
 type Make = fn(Option<usize>) -> Box<dyn Channel>;
 
 /// The first is compared with each other one.
@@ -161,7 +161,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
-/// Measures a case: `samples` has, for each channel, a function that does something so many times.
+/// Measures a case: `samples` contains, for each channel, a function that does something the given number of times.
 fn compare(case: &str, samples: &[Box<dyn Fn(u64) -> Duration>]) {
     let wanted: Vec<String> = std::env::args()
         .skip(1)

@@ -2,8 +2,8 @@
 //!
 //! Run it with `cargo run --release -p interlock --example word_count`.
 //!
-//! A worker is this program, started once more: it does not come back from `serve`. Each file is a task, and the results are
-//! awaited in their order.
+//! A worker is this program, started once more: there, `serve` does not return. Each file is a task, and the
+//! results are awaited in their order.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -12,8 +12,8 @@ use crate::log_writer::LARGEST_SEGMENT;
 
 /// How many pages are kept for ever: 64 MiB.
 const ALWAYS: u32 = (64 << 20) / PAGE as u32;
-/// How many bytes are kept while the family uses large blocks: 512 MiB, or one part in `PART` of the machine's
-/// memory if that is less.
+/// How many bytes are kept while the family uses large blocks: 512 MiB, or one part in `PART_OF_MACHINE` of the
+/// machine's memory if that is less.
 const WHILE_USED: usize = 512 << 20;
 const PART_OF_MACHINE: usize = 16;
 /// A block of at least this many pages, 1 MiB, is large.

@@ -1,4 +1,5 @@
-//! How a model is run: in every order of its threads' steps, or in every one with a few preemptions. Prints how many.
+//! Runs a model in every order of its threads' steps, or in every order with a few preemptions. Prints how many
+//! orders there were.
 //!
 //! `MODEL_BOUND` allows each model that many preemptions at most (`make test` does, `make models` does not);
 //! `LOOM_MAX_PREEMPTIONS` asks for another number than a model has, also for more.

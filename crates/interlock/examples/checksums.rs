@@ -40,7 +40,7 @@ fn walk(pool: &ThreadPool, folder: &Path, readings: &mut Vec<Reading>) -> Result
     Ok(())
 }
 
-/// Returns the checksum of all files below `folder`, with their names, and what the pool has to say of it.
+/// Returns the checksum of all files below `folder`, with their names, and the statistics of the pool.
 fn tree(folder: &Path) -> Result<(u64, Stats), Box<dyn error::Error>> {
     let pool = ThreadPool::builder().name("checksum").max_pending(64).build();
     let mut readings = Vec::new();

@@ -31,7 +31,7 @@ pub trait Source: Send {
 pub enum Flow<R, W> {
     /// Its bytes are read until it ends.
     In(R),
-    /// Bytes are written to it, until there are no more or nobody reads them.
+    /// Bytes are written to it, until there are no more or its reader is gone.
     Out(W),
     /// It is not read: it ends when it becomes readable.
     Watch,

@@ -1,4 +1,4 @@
-//! What the workers of all pools share: how they take tasks, and how they yield to other threads.
+//! The code that the workers of all pools share: how they take tasks, and how they yield to other threads.
 
 use std::time::Duration;
 

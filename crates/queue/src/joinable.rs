@@ -220,7 +220,7 @@ impl<S: Store> Queue<S> {
     /// Like [`Queue::get`], but the item counts as done when the returned guard is dropped, even by a panic.
     ///
     /// # Errors
-    /// As for [`Queue::get`].
+    /// The same as for [`Queue::get`].
     ///
     /// ```
     /// use interlock::queue::{Discard, FifoQueue};
@@ -245,7 +245,7 @@ impl<S: Store> Queue<S> {
     /// Like [`Queue::try_get`], but returns a guard as [`Queue::get_task`] does.
     ///
     /// # Errors
-    /// As for [`Queue::try_get`].
+    /// The same as for [`Queue::try_get`].
     pub fn try_get_task(&self) -> Result<TaskGuard<'_, S>, GetError> {
         self.try_get().map(|item| TaskGuard::new(&self.raw, item))
     }
@@ -253,7 +253,7 @@ impl<S: Store> Queue<S> {
     /// Like [`Queue::get_timeout`], but returns a guard as [`Queue::get_task`] does.
     ///
     /// # Errors
-    /// As for [`Queue::get_timeout`].
+    /// The same as for [`Queue::get_timeout`].
     pub fn get_task_timeout(&self, timeout: Duration) -> Result<TaskGuard<'_, S>, GetError> {
         self.get_timeout(timeout)
             .map(|item| TaskGuard::new(&self.raw, item))
@@ -262,7 +262,7 @@ impl<S: Store> Queue<S> {
     /// Like [`Queue::get_deadline`], but returns a guard as [`Queue::get_task`] does.
     ///
     /// # Errors
-    /// As for [`Queue::get_deadline`].
+    /// The same as for [`Queue::get_deadline`].
     pub fn get_task_deadline(&self, deadline: Instant) -> Result<TaskGuard<'_, S>, GetError> {
         self.get_deadline(deadline)
             .map(|item| TaskGuard::new(&self.raw, item))

@@ -26,8 +26,8 @@ pub enum Prospect {
     Done,
     /// Sleep in [`Poll::wait`] until a descriptor is ready, another thread calls, or the deadline has passed.
     Sleep(Arc<Poll>, Deadline),
-    /// As `Sleep`, but only a call from another thread can end it: every task waits for another task, or for such a
-    /// call.
+    /// Like `Sleep`, but only a call from another thread can end it: every task waits for another task, or for such
+    /// a call.
     SleepForOthers(Arc<Poll>),
     /// No task can ever go on: every task waits for another one.
     Stuck,

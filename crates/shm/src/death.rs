@@ -410,7 +410,7 @@ impl Arena {
 impl Slot {
     /// Resets the slot, except for its phase and for the ends of its processes. The caller is the sweeper.
     fn clear(&self) {
-        // Relaxed: nobody looks at a slot that is being cleared, but for messages.
+        // Relaxed: no process looks at a slot that is being cleared, except for messages.
         self.pid.store(0, Ordering::Relaxed);
         for word in &self.label {
             word.set(0);

@@ -139,7 +139,7 @@ thread_local! {
 }
 
 impl Forks for Families {
-    /// Keeps a slot for the child, with all handles that this process has. Nobody changes these until the fork is over.
+    /// Keeps a slot for the child, with all handles that this process has. No thread changes these until the fork is over.
     fn before(&self) {
         let keep = |arena: &Arena| match arena.me() {
             Name::NONE => Name::NONE,

@@ -226,7 +226,7 @@ impl Arena {
 
     /// Returns whether object `id` exists and is of this kind.
     pub(crate) fn is_there<C: Cell>(&self, id: Id) -> bool {
-        // These are relaxed: those who wait for an end are told of it by another word.
+        // These are relaxed: threads that wait for an end learn of it by another word.
         self.exists(id.word()).get() & id.bit() != 0 && self.kind_of(id).get() == C::KIND.word()
     }
 

@@ -323,8 +323,8 @@ fn a_line_is_whole_after_the_death_of_one_that_joins_or_leaves() {
     });
 }
 
-/// Starts a child that stands in the line and, when it may go on, dies at step `at` while it notifies another
-/// thread.
+/// Starts a child whose second thread stands in the line. When the child may go on, it dies at step `at` while it
+/// notifies that thread.
 fn notify_and_die(
     at: &str,
     (lock, condition): (&Lock, &Condition),

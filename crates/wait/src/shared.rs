@@ -124,7 +124,7 @@ impl Sleeps for Announced<'_> {
     }
 }
 
-/// Wakes at most `most` threads, of whatever process, that sleep on `word`, which the caller has changed. Never blocks.
+/// Wakes at most `most` threads, of any process, that sleep on `word`, which the caller has changed. Never blocks.
 pub fn wake_shared(word: &AtomicU32, most: u32) {
     sleep::wake_shared(word, most);
 }

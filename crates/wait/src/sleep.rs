@@ -51,7 +51,7 @@ pub(crate) fn sleep_on_shared(words: &[SharedWord<'_>], until: Deadline) -> Opti
     }
 }
 
-/// Wakes at most `most` threads, of whatever process, that sleep on `word`.
+/// Wakes at most `most` threads, of any process, that sleep on `word`.
 pub(crate) fn wake_shared(word: &AtomicU32, most: u32) {
     futex::wake_shared(word, most);
     if let Some(scheduler) = scheduler() {

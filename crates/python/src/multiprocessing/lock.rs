@@ -261,7 +261,7 @@ impl SharedLock {
         })
     }
 
-    /// As `SemLock.kind`: 0 for an RLock, 1 for the others.
+    /// Like `SemLock.kind`: 0 for an RLock, 1 for the others.
     fn _interlock_kind(&self) -> PyResult<u32> {
         let engine = self.engine.get()?;
         Ok(u32::from(!matches!(engine, Engine::RLock(_))))

@@ -298,7 +298,7 @@ impl SharedNumber {
         }
     }
 
-    /// What the object has, read and written under the lock.
+    /// The object's value, read and written under the lock.
     #[getter]
     fn value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();

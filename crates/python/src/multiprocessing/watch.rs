@@ -36,7 +36,7 @@ impl QueueWatch {
     /// Wait for the queues that `choose()` returns, again and again, until it returns None.
     ///
     /// It returns a list of queues, True beside one that is to have room, False beside one that is to have an object. It is called
-    /// with the places in its last list of those that are ready, when there are any, when somebody has called `call()`, and once
+    /// with the places in its last list of those that are ready, when there are any, when a thread has called `call()`, and once
     /// a second: should the process that was to wake this one have been killed, its queues are ready.
     fn run(&self, py: Python<'_>, choose: &Bound<'_, PyAny>) -> PyResult<()> {
         let mut ready = Vec::new();

@@ -30,7 +30,7 @@ impl FileWork for End {
 
 #[pymethods]
 impl ChildProcess {
-    /// The child `pid` of this process, which nobody has waited for. None if the system has no descriptor for it.
+    /// Return the child `pid` of this process, which no thread has waited for yet. None if the system has no descriptor for it.
     #[staticmethod]
     fn open(pid: i32) -> Option<Self> {
         Pidfd::open(pid).ok().map(ChildProcess)

@@ -98,7 +98,7 @@ impl Exchange {
         }
     }
 
-    /// What was read from a file since this was called last. Never blocks.
+    /// Return the bytes that were read from a file since the last call. Never blocks.
     fn take<'py>(&self, py: Python<'py>, place: usize) -> PyResult<Bound<'py, PyBytes>> {
         self.with(py, |files| match files.flow(place) {
             Some(Flow::In(received)) => received.take(py),
@@ -106,8 +106,8 @@ impl Exchange {
         })?
     }
 
-    /// What was read from a file that was added as text, with the newlines of Python; None if it is not ASCII, has other newlines, or
-    /// is short, so that `take()` has it. Never blocks.
+    /// Return the text that was read from a file that was added as text, with the newlines of Python. None if it is not ASCII, has
+    /// other newlines, or is short: `take()` returns it then. Never blocks.
     fn take_text(&self, py: Python<'_>, place: usize) -> PyResult<Option<Py<PyString>>> {
         self.with(py, |files| match files.flow(place) {
             Some(Flow::In(received)) => received.take_text(py),
@@ -123,9 +123,9 @@ impl Exchange {
         })?
     }
 
-    /// Have no more to do with a file, before it is closed. Never blocks.
+    /// Forget a file, before it is closed. Never blocks.
     fn remove(&self, py: Python<'_>, place: usize) -> PyResult<()> {
-        // What it held is let go after the lock.
+        // The file's data is dropped after the lock is released.
         let flow = self.with(py, |files| files.remove(place))?;
         flow.map(drop).ok_or_else(unknown)
     }

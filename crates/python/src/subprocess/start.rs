@@ -33,12 +33,12 @@ type Words<'py> = (Bound<'py, PyList>, Bound<'py, PyAny>, Option<Bound<'py, PyAn
 /// The working directory and the environment.
 type Place<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyDict>>);
 
-/// What has become of a start: the id of the process, what has failed, and the system's error.
+/// The outcome of a start: the id of the process, the step that failed, and the system's error.
 type Answer = (i32, Option<&'static str>, i32);
 
 #[pymethods]
 impl ProgramStart {
-    /// Whether the system lets programs be started so. Starts a process that ends at once.
+    /// Return whether the system lets programs be started this way. Starts a process that exits at once.
     #[staticmethod]
     fn is_possible() -> bool {
         can_start()
@@ -171,7 +171,7 @@ fn descriptors(numbers: &Bound<'_, PyAny>) -> Option<Vec<i32>> {
     numbers.first().is_none_or(|&least| least >= 0).then_some(numbers)
 }
 
-/// What the system is told for a str, a bytes object or a path. None if it is neither, or has a zero in it.
+/// Returns a str, a bytes object or a path as the system takes it. None if it is none of these, or contains a zero.
 fn text(object: &Bound<'_, PyAny>) -> Option<CString> {
     if let Ok(bytes) = object.cast::<PyBytes>() {
         return CString::new(bytes.as_bytes()).ok();

@@ -67,7 +67,7 @@ impl Excludes for parking_lot::ReentrantMutex<()> {
     }
 }
 
-/// A semaphore as one writes it with std, which has none.
+/// A semaphore as one would write it with std, which has none.
 struct StdSemaphore {
     permits: Mutex<usize>,
     some: Condvar,
@@ -136,7 +136,7 @@ fn semaphores() -> Contestants {
     ]
 }
 
-/// The work under a lock that others want: some nanoseconds.
+/// The work under a contended lock: some nanoseconds.
 fn work() {
     for number in 0..16 {
         black_box(number);
@@ -157,7 +157,7 @@ fn contended(name: &str, threads: u64, contestants: &Contestants) {
     });
 }
 
-/// The time in which so many threads together acquire and release `rounds` times.
+/// Returns the time in which so many threads together acquire and release `rounds` times.
 fn use_on_threads(contestant: &dyn Excludes, threads: u64, rounds: u64) -> Duration {
     let share = |thread| rounds / threads + u64::from(thread < rounds % threads);
     let body = |thread| -> Box<dyn FnOnce() + Send + '_> {

@@ -16,9 +16,9 @@ const MANY: u64 = 10_000;
 /// Pools that are at work at once, each with a thread that submits.
 const POOLS: usize = 8;
 
-/// A pool of threads, whichever it is.
+/// A pool of threads, of any crate.
 trait Pool: Sync {
-    /// Submits so many tasks, which have next to nothing to do, and waits for the result of each. The sum of the results.
+    /// Submits `tasks` tiny tasks, and waits for the result of each. Returns the sum of the results.
     fn sum(&self, tasks: u64) -> u64;
 }
 

@@ -19,7 +19,7 @@ const TURNS: usize = 21;
 /// About how long one sample takes.
 const SAMPLE: Duration = Duration::from_millis(25);
 
-/// A channel of numbers, whichever it is.
+/// A channel of numbers, of any crate.
 trait Channel: Sync {
     fn put(&self, item: u64);
     fn get(&self) -> u64;
@@ -41,7 +41,7 @@ enum StdSender {
     Unbounded(mpsc::Sender<u64>),
 }
 
-/// Std's has one receiver; more share it under a lock.
+/// Std's channel has one receiver; several threads share it under a lock.
 struct Std(StdSender, Mutex<mpsc::Receiver<u64>>);
 
 impl Channel for Std {
@@ -85,7 +85,7 @@ impl Channel for Flume {
     }
 }
 
-/// Makes a channel for at most so many items; `None`: for any number.
+/// Creates a channel for at most this many items; `None` means any number.
 type Make = fn(Option<usize>) -> Box<dyn Channel>;
 
 /// The first is compared with each other one.
@@ -116,7 +116,7 @@ const CHANNELS: [(&str, Make); 4] = [
     }),
 ];
 
-/// The time in which `pairs` producers pass `items` items to as many consumers.
+/// Returns the time in which `pairs` producers pass `items` items to as many consumers.
 fn pass(channel: &dyn Channel, pairs: u64, items: u64) -> Duration {
     let share = |pair| items / pairs + u64::from(pair < items % pairs);
     let bodies = (0..pairs).flat_map(|pair| -> [Box<dyn FnOnce() + Send + '_>; 2] {
@@ -133,7 +133,7 @@ fn pass(channel: &dyn Channel, pairs: u64, items: u64) -> Duration {
     together(bodies.collect())
 }
 
-/// The time of so many round trips between two threads.
+/// Returns the time of so many round trips between two threads.
 fn ping_pong(there: &dyn Channel, back: &dyn Channel, rounds: u64) -> Duration {
     together(vec![
         Box::new(move || (0..rounds).for_each(|_| back.put(there.get()))),
@@ -146,7 +146,7 @@ fn ping_pong(there: &dyn Channel, back: &dyn Channel, rounds: u64) -> Duration {
     ])
 }
 
-/// The time of so many puts, each followed by a get, on one thread.
+/// Returns the time of so many puts, each followed by a get, on one thread.
 fn on_one_thread(channel: &dyn Channel, items: u64) -> Duration {
     let began = Instant::now();
     for item in 0..items {
@@ -161,7 +161,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
-/// Measures a case: `samples` has, for each channel, a function that does something so many times.
+/// Measures a case: `samples` contains, for each channel, a function that does something the given number of times.
 fn compare(case: &str, samples: &[Box<dyn Fn(u64) -> Duration>]) {
     let wanted: Vec<String> = std::env::args()
         .skip(1)
@@ -190,7 +190,7 @@ fn compare(case: &str, samples: &[Box<dyn Fn(u64) -> Duration>]) {
     }
 }
 
-/// How many times fill a sample.
+/// Returns how many times fill a sample.
 fn times_of_a_sample(sample: &dyn Fn(u64) -> Duration) -> u64 {
     let mut times = 1000;
     loop {

@@ -1,10 +1,10 @@
-//! The checksum of every file of a tree, by a pool of threads.
+//! Computes the checksum of every file of a tree, on a pool of threads.
 //!
 //! Run it with `cargo run --release -p interlock --example checksums -- FOLDER`; without a folder it takes this crate's.
 //!
-//! The main thread walks the tree and submits a task for each file. Not too many: it waits when it is too far ahead of
-//! the workers. Large files have priority, so that none of them is the last to be begun with. A file that cannot be read is the
-//! error of its own task, and what the whole comes to depends on the order of the names alone.
+//! The main thread walks the tree and submits a task for each file. When it is too far ahead of the workers, it
+//! waits. Large files have priority, so that none of them is started last. A file that cannot be read is the error
+//! of its own task, and the total depends only on the order of the names.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -40,7 +40,7 @@ fn walk(pool: &ThreadPool, folder: &Path, readings: &mut Vec<Reading>) -> Result
     Ok(())
 }
 
-/// The checksum of all files below `folder`, with their names, and what the pool has to say of it.
+/// Returns the checksum of all files below `folder`, with their names, and the statistics of the pool.
 fn tree(folder: &Path) -> Result<(u64, Stats), Box<dyn error::Error>> {
     let pool = ThreadPool::builder().name("checksum").max_pending(64).build();
     let mut readings = Vec::new();

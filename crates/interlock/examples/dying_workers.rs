@@ -1,9 +1,9 @@
-//! Worker processes that are killed while they work: each death costs the task that ran, and no other one.
+//! Worker processes that are killed while they work: each death loses the task that ran, and no other one.
 //!
 //! Run it with `cargo run --release -p interlock --example dying_workers`.
 //!
-//! Task 13 overflows its stack, and the worker of task 17 is killed by a signal. The pool says which task is lost, and why; the others
-//! have their results. With `Retry` a task whose worker dies is tried again, as often as it may be.
+//! Task 13 overflows its stack, and the worker of task 17 is killed by a signal. The pool says which task is lost,
+//! and why; the others have their results. With `Retry`, a task whose worker dies is tried again, up to a limit.
 
 use std::error::Error;
 use std::process::Command;

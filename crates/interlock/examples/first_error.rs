@@ -23,7 +23,7 @@ impl fmt::Display for BadRecord {
 
 impl Error for BadRecord {}
 
-/// The checksum of a record.
+/// Returns the checksum of a record.
 fn check(line: usize, bad: Option<usize>) -> Result<u64, BadRecord> {
     if Some(line) == bad {
         return Err(BadRecord { line });

@@ -75,7 +75,7 @@ fn parse(records: &FifoQueue<Record>, amounts: Sender<u64>) -> Result<(), BadRec
     Ok(())
 }
 
-/// The sum of all amounts, or a bad record.
+/// Returns the sum of all amounts, or a bad record.
 fn total(input: &str) -> Result<u64, BadRecord> {
     let records = FifoQueue::bounded(2 * PARSERS);
     thread::scope(|scope| {

@@ -2,8 +2,8 @@
 //!
 //! Run it with `cargo run --release -p interlock --example word_count`.
 //!
-//! A worker is this program, started once more: it does not come back from `serve`. Each file is a task, and the results are
-//! awaited in their order.
+//! A worker is this program, started once more: there, `serve` does not return. Each file is a task, and the
+//! results are awaited in their order.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use interlock::process::{ProcessPool, Registry};
 
-/// The words of a file, and how often each is there. An error is a result like others.
+/// Returns the words of a file, and how often each is there. An error is a result like others.
 fn count(file: PathBuf) -> Result<HashMap<String, u32>, String> {
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let mut counts = HashMap::new();

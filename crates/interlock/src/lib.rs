@@ -1,27 +1,28 @@
-//! For Linux: locks, conditions, queues, channels, and pools of threads and processes that wait in one place.
+//! Locks, conditions, queues, channels, and pools of threads and of processes, for Linux.
 //!
-//! Interlock is the engine under the Python package of the same name. What Python's `threading`, `queue` and thread pools do, it
-//! does for a Rust program: queues that are bounded, joined and shut down, barriers that break, events, counting
-//! semaphores, locks at which no thread starves, and conditions whose notified waiters do not all wake to find the lock
-//! taken. No Python is needed, and none is in it.
+//! Interlock is the engine under the Python package of the same name. It gives a Rust program what Python's
+//! `threading`, `queue` and thread pools offer: queues that are bounded, joined and shut down, barriers that
+//! break, events, counting semaphores, locks at which no thread starves, and conditions whose notified
+//! waiters do not all wake up just to find the lock taken. It neither needs nor contains Python.
 //!
-//! | you want | take |
+//! | you want | use |
 //! |---|---|
 //! | to hand work from one thread or task to another | [`FifoQueue`](queue::FifoQueue) |
 //! | the same, the newest or the most urgent first | [`LifoQueue`](queue::LifoQueue), [`PriorityQueue`](queue::PriorityQueue) |
-//! | a channel that ends when one side is gone | [`queue::bounded`], [`queue::unbounded`] |
-//! | that one thread at a time touches a value | [`Mutex`](sync::Mutex) |
-//! | to wait until that value has changed | [`Condition`](sync::Condition) |
-//! | at most so many threads at a time | [`Semaphore`](sync::Semaphore) |
-//! | to say once that something has happened | [`Event`](sync::Event) |
-//! | that threads meet at a point | [`Barrier`](sync::Barrier) |
+//! | a channel that disconnects when one side is dropped | [`queue::bounded`], [`queue::unbounded`] |
+//! | a value that one thread at a time can use | [`Mutex`](sync::Mutex) |
+//! | to wait until that value changes | [`Condition`](sync::Condition) |
+//! | to limit how many threads do something at a time | [`Semaphore`](sync::Semaphore) |
+//! | to announce that something has happened | [`Event`](sync::Event) |
+//! | a point where threads wait for each other | [`Barrier`](sync::Barrier) |
 //! | a lock without a value, released by any thread, or taken again by its owner | [`Lock`](sync::Lock), [`RLock`](sync::RLock) |
-//! | functions run by a few threads, and their results | [`ThreadPool`](pool::ThreadPool) |
-//! | the same in processes that may die | [`ProcessPool`](process::ProcessPool) |
+//! | to run functions on a few threads, and get their results | [`ThreadPool`](pool::ThreadPool) |
+//! | the same, in processes that may crash | [`ProcessPool`](process::ProcessPool) |
 //! | a primitive of your own | [`wait`] |
-//! | to hear of every wait in the process | [`observe`] |
+//! | to observe every wait in the process | [`observe`] |
 //!
-//! The documentation of each module has a table of what the standard library, crossbeam, parking_lot and tokio call the same thing.
+//! The documentation of each module has a table with the names that the standard library, crossbeam,
+//! parking_lot and tokio use for the same things.
 //!
 //! # How long to wait
 //!
@@ -30,25 +31,28 @@
 //! | name | waits |
 //! |---|---|
 //! | `try_get`, `try_acquire`, … | never |
-//! | `get`, `acquire`, … | as long as it takes |
+//! | `get`, `acquire`, … | without a limit |
 //! | `get_timeout`, `acquire_timeout`, … | for a [`Duration`](std::time::Duration) at most |
 //! | `get_deadline`, `acquire_deadline`, … | until an [`Instant`](std::time::Instant) at most |
-//! | `get_async`, `lock_async`, … | as a future, on any executor |
+//! | `get_async`, `lock_async`, … | without blocking a thread: it returns a future, for any executor |
 //!
-//! Not all have all of them:
+//! Some operations lack some of these forms:
 //!
 //! - An [`RLock`](sync::RLock) has no `_async` form: its owner is a thread.
-//! - What only waits for something to happen has no `try_` form: `wait` of an [`Event`](sync::Event) (look at
-//!   [`is_set`](sync::Event::is_set)), a [`Condition`](sync::Condition) and a [`Barrier`](sync::Barrier). `wait_while` of a condition has no
-//!   `_async` form: call [`wait_async`](sync::Condition::wait_async) in a loop.
-//! - A task is a future itself, so `result` and `wait` have no `_async` form; [`is_done`](pool::Task::is_done) is `wait` without a wait.
-//! - `join` of a pool has no `_async` form, nor has [`submit` in a scope](pool::Scope::submit).
+//! - `wait` of an [`Event`](sync::Event), a [`Condition`](sync::Condition) and a [`Barrier`](sync::Barrier)
+//!   has no `try_` form. (To look at an event, call [`is_set`](sync::Event::is_set).) `wait_while` of a
+//!   condition has no `_async` form: call [`wait_async`](sync::Condition::wait_async) in a loop.
+//! - A task is a future itself, so `result` and `wait` have no `_async` form;
+//!   [`is_done`](pool::Task::is_done) takes the place of a `try_wait`.
+//! - Neither `join` of a pool nor [`submit` in a scope](pool::Scope::submit) has an `_async` form.
 //! - Iterators (`iter()`, the maps of pools), [`ThreadPool::scope`](pool::ThreadPool::scope) and
-//!   [`try_map`](pool::ThreadPool::try_map) wait as long as it takes. Queues and channels have a `try_iter()`, too.
+//!   [`try_map`](pool::ThreadPool::try_map) wait without a limit. Queues and channels have a `try_iter()`,
+//!   too.
 //!
-//! No wait ends by chance: a thread wakes when it is notified, or at its deadline. An operation that can only run out of time returns
-//! `Result<_, TimedOut>`. One that can also fail in another way has one error type for all of its forms, and an item or
-//! a function that was refused comes back in it.
+//! There are no spurious wake-ups: a thread wakes when it is notified, or at its deadline. An operation that
+//! can fail only by running out of time returns `Result<_, TimedOut>`. An operation that can also fail in
+//! another way has one error type for all its forms; if it refuses an item or a function, the error returns
+//! it.
 //!
 //! ```
 //! use std::time::Duration;
@@ -88,14 +92,16 @@
 //! });
 //! ```
 //!
-//! What is put is moved: the queue never clones or drops an item, and an item that could not be put comes back
-//! in the error. A [`PriorityQueue`](queue::PriorityQueue) orders by a priority beside the item. All threads share one
-//! queue, by reference or in an `Arc`; it ends with `shutdown`. A [channel](queue::bounded()) ends when one side of it is dropped.
+//! `put` moves the item. The queue never clones or drops an item, and if an item can't be put, the error
+//! returns it. A [`PriorityQueue`](queue::PriorityQueue) orders by a priority beside the item. All threads
+//! share one queue, by reference or in an `Arc`; it ends with `shutdown`. A [channel](queue::bounded()) ends
+//! when one side of it is dropped.
 //!
 //! # Tasks at the same queue
 //!
-//! `get_async`, `put_async` and `join_async` are futures for any executor. Threads and tasks stand in one line; a future
-//! that is dropped loses no item, and passes on what had been announced to it.
+//! `get_async`, `put_async` and `join_async` are futures for any executor. Threads and tasks wait in one
+//! line. Dropping a future loses no item: if it was notified already, the notification passes on to the next
+//! in line.
 //!
 //! ```
 //! use std::future::Future;
@@ -113,9 +119,10 @@
 //!
 //! # Tasks and their results
 //!
-//! A [`ThreadPool`](pool::ThreadPool) runs functions on a few threads, which it starts when they are wanted. A
-//! [`Task`](pool::Task) is the way to the result of one: wait for it, [`await`](std::future::Future) it, cancel it, or leave
-//! a continuation. A panic arrives as an error, and costs no worker.
+//! A [`ThreadPool`](pool::ThreadPool) runs functions on a few threads, which it starts when they are needed.
+//! A [`Task`](pool::Task) stands for the result of one function: wait for it, [`await`](std::future::Future)
+//! it, cancel it, or attach a continuation. If the function panics, the result is an error, and the worker
+//! goes on.
 //!
 //! ```
 //! use interlock::pool::{TaskError, ThreadPool};
@@ -131,8 +138,9 @@
 //!
 //! # Values under a lock
 //!
-//! A [`Mutex`](sync::Mutex) has a value, and a [`Condition`](sync::Condition) says that it changed. A thread that is
-//! notified is not woken to find the mutex taken: it wakes when it is its turn to have it.
+//! A [`Mutex`](sync::Mutex) holds a value, and a [`Condition`](sync::Condition) tells waiting threads that it
+//! changed. A notified thread does not wake up just to find the mutex taken: it wakes when its turn comes to
+//! lock it.
 //!
 //! ```
 //! use interlock::sync::{Condition, Mutex};
@@ -152,9 +160,9 @@
 //!
 //! # Locks without a value
 //!
-//! A [`Lock`](sync::Lock) is Python's: it guards nothing by itself, and any thread may release it. It is released by a
-//! call, or at the end of a scope by its [`Guard`](sync::Guard). All locks are eventually fair: now and then, a
-//! release gives the lock to the first thread in line, even if others try to take it.
+//! A [`Lock`](sync::Lock) works as Python's does: it holds no value, and any thread may release it, either by
+//! a call or by dropping a [`Guard`](sync::Guard). All locks are eventually fair: now and then, a release
+//! gives the lock to the first thread in line, even if others try to take it.
 //!
 //! ```
 //! use interlock::sync::RLock;
@@ -170,9 +178,9 @@
 //!
 //! # A primitive of your own
 //!
-//! Every primitive is some plain fields under a [`WordLock`](wait::WordLock), with [`WaitQueue`](wait::WaitQueue)s among
-//! them, and waits in [`block`](wait::block), the only function here that puts a thread to sleep. The steps, and why they
-//! lose no wake-up, are in `PROTOCOL.md` of the crate `interlock-wait`. A gate that opens once:
+//! Every primitive consists of a few plain fields under a [`WordLock`](wait::WordLock), with
+//! [`WaitQueue`](wait::WaitQueue)s among them. Its threads wait in [`block`](wait::block). `PROTOCOL.md` of
+//! the crate `interlock-wait` describes the steps, and why they lose no wake-up. A gate that opens once:
 //!
 //! ```
 //! use interlock::WaitContext;
@@ -227,10 +235,11 @@
 //!
 //! # What it does not do
 //!
-//! - It does not poison. A guard that is dropped while a panic unwinds releases its lock, and a value stays as it is; what
-//!   was acquired by a call stays acquired, as in Python.
-//! - A process that forks while other threads are at work here should go on to `exec` (see [`wait::fork`]). The workers of
-//!   a [`ThreadPool`](pool::ThreadPool) are no reason for that: they see to it themselves.
+//! - It does not poison. A guard that is dropped while a panic unwinds releases its lock, and the value stays
+//!   as it is. A lock that was acquired by a call stays acquired, as in Python.
+//! - It does not make `fork` safe for every program. A process that forks while other threads use this crate
+//!   should go on to `exec` (see [`wait::fork`]). The workers of a [`ThreadPool`](pool::ThreadPool) alone do
+//!   not require that: they take care of forks themselves.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![forbid(unsafe_code)]
@@ -243,7 +252,7 @@ pub mod pool;
 
 pub mod process;
 
-/// How long to wait, what may end a wait, and the parts that primitives are made of.
+/// How long to wait, what may end a wait, and the building blocks of primitives.
 pub mod wait {
     pub use interlock_wait::{
         Deadline, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock, WordLockGuard, block, fork,
@@ -257,10 +266,11 @@ pub mod wait {
     };
 }
 
-/// Hearing of what happens to threads: for profilers and deadlock detectors.
+/// Observing what happens to threads: for profilers and deadlock detectors.
 ///
-/// An observer is told of each wait before it begins, and can refuse it. It finds out what all threads wait for at that
-/// moment, and which threads own that, by [`pending_waits`](observe::pending_waits).
+/// The crate calls the observer before each wait, and the observer can refuse the wait.
+/// [`pending_waits`](observe::pending_waits) tells it what all threads wait for at that moment, and which
+/// threads can end these waits.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -297,9 +307,9 @@ pub mod observe {
 
 /// Deciding which thread runs, and what time it is: for programs that explore or replay schedules.
 ///
-/// A [`Scheduler`](schedule::Scheduler) parks and wakes the threads that use this crate, in place of the operating system.
-/// So it can run one thread at a time, on a clock of its own. Threads that it is to drive from their beginning are started
-/// by [`spawn`](schedule::spawn), as the workers of a pool are.
+/// A [`Scheduler`](schedule::Scheduler) parks and wakes the threads that use this crate, in place of the
+/// operating system. So it can run one thread at a time, on a clock of its own. To have it drive a thread
+/// from the start, start the thread with [`spawn`](schedule::spawn), as pools start their workers.
 pub mod schedule {
     pub use interlock_wait::{Returned, Scheduler, clear_scheduler, now, set_scheduler, spawn};
 }

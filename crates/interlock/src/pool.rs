@@ -10,8 +10,8 @@
 //! | [`ThreadPool::try_map`] | - | `par_iter().map().collect::<Result<_, _>>()` | - |
 //! | [`ThreadPool::submit_cancellable`] in the same forms, [`CancelToken`] | - | - | `CancellationToken` |
 //!
-//! Results can be waited for in any order, and for a limited time. The number of tasks that wait for a worker can be bounded:
-//! then a thread that submits more waits for room.
+//! A program can wait for results in any order, and for a limited time. A pool can bound the number of tasks
+//! that wait for a worker: then a thread that submits one more waits for room.
 //!
 //! ```
 //! use std::time::Duration;
@@ -30,8 +30,9 @@
 //! assert!(pool.submit(|| 8).unwrap_err().is_shut_down());
 //! ```
 //!
-//! A task may wait for other tasks of its pool, by [`Task::result`] or [`ThreadPool::scope`]: its worker runs what no other has begun
-//! with. It cannot notice an `await` in an executor that the task runs; there, other workers have to run what is awaited.
+//! A task may wait for other tasks of its pool, by [`Task::result`] or [`ThreadPool::scope`]: meanwhile its
+//! worker runs those of them that no other worker has started. The pool can't notice an `await` in an
+//! executor that the task runs; in that case, other workers have to run the awaited tasks.
 //!
 //! Any executor can await a [`Task`]:
 //!

@@ -1,12 +1,14 @@
 //! Queues between threads and tasks, and channels.
 //!
-//! A queue is shared: threads use it by reference or in an `Arc`, count what is done, and shut it down. A channel has two sides,
-//! and ends when one of them is gone. Both take items in order; [`LifoQueue`] and [`PriorityQueue`] have other orders.
+//! A queue is shared: threads use it by reference or in an `Arc`, mark items as done, and shut it down. A
+//! channel has two sides, and disconnects when one of them is dropped. Both give out items in the order in
+//! which they were put; [`LifoQueue`] and [`PriorityQueue`] have other orders.
 //!
-//! What blocks has these forms: `get` as long as it takes, `try_get` without a wait, `get_timeout` for a
-//! [`Duration`](std::time::Duration) at most, `get_deadline` until an [`Instant`](std::time::Instant), and `get_async` for tasks.
-//! Threads and tasks stand in one line. What can only be late fails with [`TimedOut`](crate::TimedOut); the other errors say
-//! which of two things happened, and give back the item.
+//! Operations that can block have these forms: `get` waits without a limit, `try_get` does not wait,
+//! `get_timeout` waits for a [`Duration`](std::time::Duration) at most, `get_deadline` until an
+//! [`Instant`](std::time::Instant), and `get_async` for tasks. Threads and tasks wait in one line. An
+//! operation that can fail only by running out of time returns [`TimedOut`](crate::TimedOut). The other
+//! errors tell why the operation failed, and return the item.
 //!
 //! | here | std `mpsc` | `crossbeam-channel`, `flume` | tokio `mpsc` |
 //! |---|---|---|---|

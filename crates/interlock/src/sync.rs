@@ -1,9 +1,11 @@
 //! Locks, conditions, semaphores, events and barriers.
 //!
-//! Each has a `const` constructor, so it can stand in a `static`. What blocks has these forms: `lock` as long as
-//! it takes, `try_lock` without a wait, `lock_timeout` for a [`Duration`](std::time::Duration) at most, `lock_deadline` until an
-//! [`Instant`](std::time::Instant), and `lock_async` for tasks, except for [`RLock`], whose owner is a thread. `wait` of an [`Event`],
-//! a [`Condition`] and a [`Barrier`] has no form without a wait. What can only be late fails with [`TimedOut`](crate::TimedOut).
+//! Each has a `const` constructor, so it can stand in a `static`. Operations that can block have these forms:
+//! `lock` waits without a limit, `try_lock` does not wait, `lock_timeout` for a
+//! [`Duration`](std::time::Duration) at most, `lock_deadline` until an [`Instant`](std::time::Instant), and
+//! `lock_async` for tasks, except for [`RLock`], whose owner is a thread. `wait` of an [`Event`], a
+//! [`Condition`] and a [`Barrier`] has no form without a wait. An operation that can fail only by running out
+//! of time returns [`TimedOut`](crate::TimedOut).
 //!
 //! | here | std | `parking_lot` | tokio |
 //! |---|---|---|---|

@@ -11,7 +11,7 @@ use interlock::process::{OnWorkerDeath, ProcessPool, StartError, Task, TaskError
 use interlock_os::process::{has_ended, kill};
 use workers::{DOUBLE, FOREVER, builder, children, descriptors, eventually, pool, turn};
 
-/// Where the workers of these tests begin.
+/// The test in which the workers of these tests begin.
 #[test]
 fn worker() {
     workers::serve();
@@ -34,7 +34,7 @@ fn a_program_that_cannot_be_run_is_an_error() {
 #[test]
 fn workers_that_do_not_serve_end_the_pool_with_an_error() {
     let _turn = turn();
-    // A program that starts, and knows of no pool.
+    // A program that starts, but does not serve the pool.
     let pool = ProcessPool::builder()
         .workers(1)
         .program("/bin/true")
@@ -98,7 +98,7 @@ fn kills_cost_no_result_where_tasks_are_retried() {
     while !tasks.iter().all(Task::is_done) {
         let pids = pool.worker_ids();
         if let Some(&pid) = pids.get(kills % pids.len().max(1)) {
-            // It is a child that nobody has waited for, or was one a moment ago.
+            // It is a child that was not reaped, or was one a moment ago.
             kill(pid);
         }
         kills += 1;
@@ -111,7 +111,8 @@ fn kills_cost_no_result_where_tasks_are_retried() {
     eventually("no process is left", || children().is_empty());
 }
 
-/// A program with a pool, for the test below: says which its workers are, and waits for a task that does not end.
+/// A program with a pool, for the test below: prints the ids of its workers, and waits for a task that does not
+/// end.
 #[test]
 #[ignore = "the process that another test kills"]
 fn a_parent() {

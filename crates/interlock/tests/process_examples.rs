@@ -1,11 +1,13 @@
-//! The examples with worker processes print what they promise. They are run as programs: a worker is its program, run again.
+//! The examples with worker processes print what they promise. They are run as programs, because a worker is its
+//! program, run again.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
 use std::path::Path;
 use std::process::Command;
 
-/// What the example prints. Cargo builds examples with the tests; if this test alone was built, the example is built now.
+/// Returns the output of the example. Cargo builds examples with the tests; if only this test was built, the
+/// example is built now.
 fn output(example: &str) -> String {
     let exe = std::env::current_exe().unwrap();
     let built = exe

@@ -1,4 +1,4 @@
-//! Calls for many arguments, and what a worker does first.
+//! Calls for many arguments, and the initializer of a worker.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
@@ -10,17 +10,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use interlock::process::{Function, MapError, OnWorkerDeath, ProcessPool, Registry, TaskError};
 use workers::{DIE, DOUBLE, GONE, PID, builder, eventually, pool, turn};
 
-/// What the initializer of these tests has set.
+/// Set by the initializer of these tests.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
 const BEGUN_IN: Function<(), (u32, u32)> = Function::named("begun in");
 
-/// Where the workers of `map` begin.
+/// The test in which the workers of `map` begin.
 #[test]
 fn worker() {
     workers::serve();
 }
 
-/// Where workers begin that have an initializer.
+/// The test in which workers with an initializer begin.
 #[test]
 fn worker_that_is_initialized() {
     serve(|| {

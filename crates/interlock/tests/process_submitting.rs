@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use interlock::process::{Function, OnWorkerDeath, ProcessPool, SubmitError, Task};
 use workers::{DIE, DOUBLE, FOREVER, builder, eventually, turn};
 
-/// Where the workers of these tests begin.
+/// The test in which the workers of these tests begin.
 #[test]
 fn worker() {
     workers::serve();
@@ -33,7 +33,7 @@ impl Wakes {
     }
 }
 
-/// Has its worker busy until `stop()`, and no room.
+/// Keeps the worker busy until `stop()`, and fills the pool.
 fn fill(pool: &ProcessPool) -> (Task<()>, Vec<Task<u64>>) {
     let runs = pool.submit(FOREVER, &()).unwrap();
     eventually("it runs", || runs.is_running());
@@ -67,7 +67,7 @@ fn an_async_submitter_waits_for_room_in_line() {
     );
     assert_eq!(wakes.count(), 0);
     assert!(format!("{first:?}").contains("is_in_line: true"));
-    // One place, and the first in line gives its turn up.
+    // There is one place, and the first in line gives its turn up.
     assert!(waiting.last().unwrap().cancel());
     eventually("the first is woken", || wakes.count() == 1);
     drop(first);
@@ -154,7 +154,7 @@ fn many_tasks_submit_through_little_room() {
     assert_eq!(pool.stats().done, 2000);
 }
 
-/// A waker that uses the pool, as one does that polls at once.
+/// A waker that uses the pool, like a waker that polls at once.
 struct Submits {
     pool: ProcessPool,
     tasks: Mutex<Vec<Task<u64>>>,

@@ -12,7 +12,7 @@ use workers::{
     builder, eventually, pool, turn,
 };
 
-/// Where the workers of these tests begin.
+/// The test in which the workers of these tests begin.
 #[test]
 fn worker() {
     workers::serve();
@@ -102,7 +102,7 @@ fn a_name_is_registered_once() {
     registry.register("f", |text: String| text);
 }
 
-/// Can't be written.
+/// A value that can't be serialized.
 struct Stubborn;
 
 impl serde::Serialize for Stubborn {
@@ -283,7 +283,7 @@ fn the_number_of_tasks_that_wait_is_bounded_and_priorities_count() {
             Err(error) => break error,
         }
     };
-    // Some lie before the worker.
+    // Some are in the worker's queue.
     assert!(full.is_full() && (3..6).contains(&tasks.len()));
     assert!(
         pool.submit_timeout(Duration::from_millis(1), DOUBLE, &1)

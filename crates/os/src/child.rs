@@ -16,22 +16,24 @@ use std::process::{Command, Stdio};
 use crate::memory::duplicate;
 use crate::process::Ended;
 
-/// The program that this process runs, whatever became of its file.
+/// The program that this process runs, even if its file was replaced or removed.
 pub const SAME_PROGRAM: &str = "/proc/self/exe";
 
-/// The number of the descriptor with which a child begins that was started by [`Child::start`].
+/// The number of the memory's descriptor in a child that [`Child::start`] started.
 pub const MEMORY: i32 = 0;
 
-/// A child process. The caller waits for it in the end: what is left of it stays otherwise as long as this process lives.
+/// A child process. The caller has to wait for it in the end; otherwise it stays a zombie as long as this
+/// process lives.
 #[derive(Debug)]
 pub struct Child(std::process::Child);
 
 impl Child {
-    /// Starts `program`, which sees `name` as its own, and these arguments. In place of its standard input it has the memory
-    /// behind descriptor `memory`. It inherits nothing else, but for the standard output and the standard error output.
+    /// Starts `program` with the arguments, and with `name` as the name under which it is called. Its
+    /// standard input is the memory behind descriptor `memory`. Otherwise it inherits only the standard
+    /// output and the standard error output.
     ///
     /// # Errors
-    /// There is no such program, or there is no process or no descriptor for it.
+    /// There is no such program, or the kernel has no process or descriptor left.
     pub fn start(program: &OsStr, name: &OsStr, arguments: &[OsString], memory: i32) -> io::Result<Self> {
         let memory = duplicate(memory)?;
         let mut command = Command::new(program);
@@ -39,18 +41,19 @@ impl Child {
         command.spawn().map(Child)
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.0.id()
     }
 
-    /// Ends it by SIGKILL, unless it has ended.
+    /// Kills the process by SIGKILL, unless it has ended.
     pub fn kill(&mut self) {
-        // It fails if the process has ended.
+        // This fails if the process has ended.
         let _ = self.0.kill();
     }
 
-    /// Waits until it has ended. Blocks until then. `None` if somebody else has waited for it.
+    /// Blocks until the process has ended. Returns `None` if other code of this process has waited for it
+    /// already.
     pub fn wait(&mut self) -> Option<Ended> {
         let status = self.0.wait().ok()?;
         match (status.code(), status.signal()) {
@@ -60,10 +63,10 @@ impl Child {
     }
 }
 
-/// From now on there is nothing to read from the standard input of this process.
+/// Replaces the standard input of this process by `/dev/null`.
 ///
 /// # Errors
-/// There is no `/dev/null`, or no descriptor for it.
+/// There is no `/dev/null`, or no descriptor is left.
 pub fn empty_standard_input() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stdin(File::open("/dev/null")?)?)
 }

@@ -5,7 +5,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 /// Nanoseconds in one second.
 pub const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// Nanoseconds on the monotonic clock (`CLOCK_MONOTONIC`), the clock that futex deadlines are measured on.
+/// Returns the nanoseconds on the monotonic clock (`CLOCK_MONOTONIC`), on which futex deadlines are measured.
 ///
 /// Never blocks. See <https://man7.org/linux/man-pages/man2/clock_gettime.2.html>.
 #[inline]
@@ -14,7 +14,7 @@ pub fn monotonic_nanos() -> u64 {
     now.tv_sec.cast_unsigned() * NANOS_PER_SECOND + now.tv_nsec.cast_unsigned()
 }
 
-/// An absolute time on the monotonic clock as the kernel wants it.
+/// Converts an absolute time on the monotonic clock to the kernel's form.
 pub(crate) fn timespec(nanos: u64) -> Timespec {
     Timespec {
         tv_sec: (nanos / NANOS_PER_SECOND).cast_signed(),

@@ -1,7 +1,8 @@
 //! Doorbells: two ends of a pipe, or two connected sockets. One end becomes readable when the other end is rung, and when
 //! the last copy of the other end is closed.
 //!
-//! `multiprocessing.Pipe()` makes them: a pipe if messages go one way, else sockets, which ring each other.
+//! `multiprocessing.Pipe()` makes them: a pipe if messages go one way, otherwise two sockets that ring each
+//! other.
 
 #![expect(
     clippy::disallowed_types,
@@ -20,7 +21,7 @@ use rustix::io::{Errno, read, write};
 pub struct Doorbell(OwnedFd);
 
 impl Doorbell {
-    /// The end of a pipe that hears, and the one that rings. It has been rung once.
+    /// Creates a pipe. Returns the end that hears and the end that rings. The bell has been rung once.
     ///
     /// # Errors
     /// There are too many descriptors.
@@ -31,10 +32,10 @@ impl Doorbell {
         Ok((hears, rings))
     }
 
-    /// Two sockets that ring each other. Each has been rung once.
+    /// Creates two sockets that ring each other. Each has been rung once.
     ///
     /// # Errors
-    /// As [`pipe`](Self::pipe).
+    /// The same as for [`pipe`](Self::pipe).
     pub fn sockets() -> io::Result<(Self, Self)> {
         let (one, other) = UnixStream::pair()?;
         let (one, other) = (Doorbell(one.into()), Doorbell(other.into()));
@@ -43,15 +44,16 @@ impl Doorbell {
         Ok((one, other))
     }
 
-    /// The doorbell behind descriptor `number`, which was made in another process. Takes a duplicate; the caller keeps its own.
+    /// Opens the doorbell behind descriptor `number`, which another process made. Takes a duplicate; the
+    /// caller keeps its own.
     ///
     /// # Errors
-    /// There is no such descriptor, or there are too many.
+    /// There is no such descriptor, or there are too many descriptors.
     pub fn adopt(number: i32) -> io::Result<Self> {
         crate::memory::duplicate(number).map(Doorbell)
     }
 
-    /// Another descriptor of the same end.
+    /// Makes another descriptor of the same end.
     ///
     /// # Errors
     /// There are too many descriptors.
@@ -59,17 +61,17 @@ impl Doorbell {
         self.0.try_clone().map(Doorbell)
     }
 
-    /// The number of the descriptor.
+    /// Returns the number of the descriptor.
     pub fn descriptor(&self) -> i32 {
         self.0.as_raw_fd()
     }
 
-    /// Makes the other end readable. If nobody has it any more, nothing happens.
+    /// Makes the other end readable. Does nothing if no process holds the other end any more.
     pub fn ring(&self) {
         while write(&self.0, &[0]) == Err(Errno::INTR) {}
     }
 
-    /// Takes back one ring. If there was no other, this end is not readable any more. Never blocks.
+    /// Takes back one ring. After the last one, this end is not readable any more. Never blocks.
     pub fn hush_one(&self) {
         self.hush_at_most(1);
     }
@@ -89,7 +91,7 @@ impl Doorbell {
         }
     }
 
-    /// Whether this end has been rung, or nobody has the other one any more.
+    /// Returns whether this end has been rung, or no process holds the other end any more.
     pub fn is_readable(&self) -> bool {
         let now = Timespec::default();
         loop {

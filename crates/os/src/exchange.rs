@@ -1,4 +1,4 @@
-//! Moving bytes through several files at once, each as soon as it is ready.
+//! Moves bytes through several files at once, each as soon as it is ready.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -7,22 +7,22 @@ use crate::files::{self, Awaited, FileWait};
 
 /// Where bytes from a file go.
 pub trait Sink: Send {
-    /// Room for more bytes. If there is none, the file waits until the host has made some.
+    /// Returns room for more bytes. If it is empty, the file waits until the host has made room.
     fn room(&mut self) -> &mut [MaybeUninit<u8>];
 
-    /// `count` bytes of the room have been written to.
+    /// Called when `count` bytes have been written to the room.
     fn received(&mut self, count: usize);
 
-    /// Whether the host wants to know at once that bytes have come.
+    /// Returns whether to wake the host as soon as bytes have come.
     fn is_eager(&self) -> bool;
 }
 
 /// Where bytes for a file come from.
 pub trait Source: Send {
-    /// The bytes that are left.
+    /// Returns the bytes that are left.
     fn rest(&self) -> &[u8];
 
-    /// `count` of them have been written.
+    /// Called when `count` of these bytes have been written to the file.
     fn sent(&mut self, count: usize);
 }
 
@@ -31,24 +31,24 @@ pub trait Source: Send {
 pub enum Flow<R, W> {
     /// Its bytes are read until it ends.
     In(R),
-    /// Bytes are written to it, until there are no more or nobody reads them.
+    /// Bytes are written to it, until there are no more or its reader is gone.
     Out(W),
-    /// Nothing; that it is readable is the end.
+    /// It is not read: it ends when it becomes readable.
     Watch,
 }
 
-/// What has become of a file since the host was told last.
+/// What has happened to a file since the last report to the host.
 #[derive(Debug)]
 pub enum Event {
-    /// It has ended: everything was read, or written, or nobody reads any more, or it is readable.
+    /// The file has ended: everything was read or written, its reader is gone, or a watched file is readable.
     Ended,
-    /// There are new bytes, or there is no room.
+    /// There are new bytes, or there is no room for more.
     Changed,
-    /// The kernel refused.
+    /// The kernel returned this error.
     Failed(io::Error),
 }
 
-/// Files, and what is done with them. A file is known by its place, which it keeps.
+/// Files, and what is done with them. A file is identified by its place, which does not change.
 #[derive(Debug)]
 pub struct Exchange<R, W> {
     waits: Vec<FileWait>,
@@ -67,7 +67,7 @@ impl<R, W> Default for Exchange<R, W> {
 }
 
 impl<R: Sink, W: Source> Exchange<R, W> {
-    /// Adds a file. Returns its place, which may be that of one that was removed.
+    /// Adds a file. Returns its place. Places of removed files are used again.
     pub fn add(&mut self, descriptor: i32, flow: Flow<R, W>) -> usize {
         let awaited = match flow {
             Flow::In(_) | Flow::Watch => Awaited::Readable,
@@ -100,13 +100,14 @@ impl<R: Sink, W: Source> Exchange<R, W> {
         self.flows.get_mut(place)?.as_mut()
     }
 
-    /// All files, by their descriptors, and what is done with them. The descriptor of one that has ended is negative.
+    /// Returns the descriptors of all files, and what is done with them. The descriptor of a file that has
+    /// ended is negative.
     pub fn files(&mut self) -> impl Iterator<Item = (i32, &mut Flow<R, W>)> {
         let files = self.waits.iter().zip(&mut self.flows);
         files.filter_map(|(wait, flow)| Some((wait.descriptor(), flow.as_mut()?)))
     }
 
-    /// What has happened since this was called last.
+    /// Takes the events since the last call, with the places of their files.
     pub fn take_events(&mut self) -> Vec<(usize, Event)> {
         std::mem::take(&mut self.events)
     }
@@ -114,10 +115,10 @@ impl<R: Sink, W: Source> Exchange<R, W> {
 
 /// Something that a thread does with files, as soon as one is ready, while it is detached from its host.
 pub trait FileWork: Send {
-    /// The files to wait for.
+    /// Returns the files to wait for.
     fn waits(&mut self) -> &mut [FileWait];
 
-    /// Does without waiting what can be done with those that are ready. Whether the host is wanted.
+    /// Does the work that the ready files allow, without waiting. Returns whether the host is needed.
     fn advance(&mut self) -> bool;
 }
 
@@ -172,7 +173,7 @@ fn write(descriptor: i32, source: &mut impl Source) -> Option<Event> {
     }
 }
 
-/// An operation that can be tried again is no event.
+/// Returns the event for a failed operation; `None` if the operation can be tried again.
 fn refused(error: io::Error) -> Option<Event> {
     let again = matches!(
         error.kind(),

@@ -1,8 +1,9 @@
-//! Open files of the program, by the numbers of their descriptors: waiting for several at once, and moving bytes without
-//! waiting.
+//! Waits for several open files of the program at once, and moves bytes without waiting. Files are given by
+//! the numbers of their descriptors.
 //!
-//! The program owns the descriptors. It may close one at any moment, or give its number to another file: then the kernel
-//! refuses, or works on that file, as it does with the program's own calls. No memory depends on it.
+//! The program owns the descriptors. It may close one at any moment, or give its number to another file: then
+//! the kernel refuses the call, or works on the other file, as with any call of the program itself. No memory
+//! access depends on it.
 
 #![expect(
     unsafe_code,
@@ -21,7 +22,7 @@ use crate::futex::Returned;
 pub enum Awaited {
     /// Bytes to read, or the end of the file. For a descriptor of a process: its end.
     Readable,
-    /// Room for at least one byte, or that nobody reads any more.
+    /// Room for at least one byte, or that the reader is gone.
     Writable,
 }
 
@@ -31,7 +32,7 @@ pub enum Awaited {
 pub struct FileWait(libc::pollfd);
 
 impl FileWait {
-    /// A wait for the file of this descriptor.
+    /// Creates a wait for the file of this descriptor.
     pub fn new(descriptor: i32, awaited: Awaited) -> Self {
         FileWait(libc::pollfd {
             fd: descriptor,
@@ -49,17 +50,18 @@ impl FileWait {
         self.0.revents = 0;
     }
 
-    /// Whether the file is waited for still.
+    /// Returns whether the file is still waited for.
     pub fn is_awaited(&self) -> bool {
         self.0.fd >= 0
     }
 
-    /// Whether the last wait found it ready, or found that it can't be waited for: the next call on it does not wait.
+    /// Returns whether the last wait found it ready, or found that it can't be waited for: the next call on
+    /// it does not wait.
     pub fn is_ready(&self) -> bool {
         self.0.revents != 0
     }
 
-    /// The descriptor.
+    /// Returns the descriptor.
     pub fn descriptor(&self) -> i32 {
         self.0.fd
     }
@@ -94,7 +96,8 @@ pub fn wait(files: &mut [FileWait], deadline: Option<u64>) -> Returned {
             }
             match io::Error::last_os_error().raw_os_error() {
                 Some(libc::EINTR) => Returned::Interrupted,
-                // There is no memory for the wait, or there are too many files: what the caller does next finds out.
+                // There is no memory for the wait, or there are too many files: the caller's next step will
+                // find out.
                 _ => Returned::Woken,
             }
         }
@@ -104,17 +107,18 @@ pub fn wait(files: &mut [FileWait], deadline: Option<u64>) -> Returned {
 /// Reads once. Returns the number of bytes, 0 at the end of the file.
 ///
 /// # Errors
-/// The kernel's. A file that was not ready blocks the thread.
+/// The error of the kernel. If the file was not ready, the call blocks the thread.
 pub fn read(descriptor: i32, into: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     // SAFETY: the kernel writes at most so many bytes to memory that the caller lends for that.
     let count = unsafe { libc::read(descriptor, into.as_mut_ptr().cast(), into.len()) };
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
-/// Writes as much of `bytes` as there is room for. The file was ready, so there is some. Never blocks.
+/// Writes as much of `bytes` as there is room for. The caller has found the file ready, so there is room.
+/// Never blocks.
 ///
 /// # Errors
-/// The kernel's.
+/// The error of the kernel.
 pub fn write(descriptor: i32, bytes: &[u8]) -> io::Result<usize> {
     let part = libc::iovec {
         iov_base: bytes.as_ptr().cast_mut().cast(),
@@ -125,7 +129,7 @@ pub fn write(descriptor: i32, bytes: &[u8]) -> io::Result<usize> {
     usize::try_from(count).or_else(|_| {
         let error = io::Error::last_os_error();
         match error.raw_os_error() {
-            // Pipes know this since Linux 6.4. Other files never may.
+            // Pipes support this since Linux 6.4. Other files may never support it.
             Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EINVAL | libc::ESPIPE) => {
                 write_little(descriptor, bytes)
             }
@@ -134,14 +138,15 @@ pub fn write(descriptor: i32, bytes: &[u8]) -> io::Result<usize> {
     })
 }
 
-/// How many bytes a pipe has room for, unless somebody has changed that.
+/// The default capacity of a pipe, in bytes.
 pub const USUAL_PIPE: usize = 64 << 10;
 
-/// How many bytes a pipe has room for that was made wider: as many as a processor keeps in its cache.
+/// The capacity of a widened pipe, in bytes: it fits into a processor's cache.
 const WIDE_PIPE: c_int = 256 << 10;
 
-/// Gives a pipe more room, so that its two sides wake each other less often. It stays as it is if the file is no pipe, or one whose
-/// room somebody has chosen, or if the kernel refuses: all pipes of a user may have so much together.
+/// Gives a pipe more room, so that its two sides wake each other less often. Changes nothing if the file is
+/// no pipe, if its capacity was changed before, or if the kernel refuses, because it limits the total for all
+/// pipes of a user.
 pub fn widen(descriptor: i32) {
     // SAFETY: no memory is passed.
     let room = unsafe { libc::fcntl(descriptor, libc::F_GETPIPE_SZ) };
@@ -151,7 +156,7 @@ pub fn widen(descriptor: i32) {
     }
 }
 
-/// Writes what a pipe that is ready has room for at least.
+/// Writes no more than a ready pipe has room for at least.
 fn write_little(descriptor: i32, bytes: &[u8]) -> io::Result<usize> {
     let count = bytes.len().min(libc::PIPE_BUF);
     // SAFETY: so many bytes are there.
@@ -204,7 +209,7 @@ mod tests {
             unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETPIPE_SZ) }
         };
         widen(reader.as_raw_fd());
-        // A user that has too many pipes gets no room.
+        // The kernel gives no more room to a user with too many pipes.
         assert!([65_536, WIDE_PIPE].contains(&room(&reader)));
         let (other, _writer) = io::pipe().unwrap();
         // SAFETY: no memory is passed.

@@ -64,7 +64,7 @@ pub struct SharedWord<'a> {
 /// The most words that [`wait_any_shared`] takes.
 pub const MOST_SHARED_WORDS: usize = 128;
 
-/// As [`wait`], on a word in memory that processes share.
+/// Like [`wait`], on a word in memory that processes share.
 pub fn wait_shared(shared: SharedWord<'_>, deadline: Option<u64>) -> Returned {
     returned(wait_on(shared.word, Flags::empty(), shared.expected, deadline))
 }
@@ -89,11 +89,11 @@ pub fn wait_any_shared(words: &[SharedWord<'_>], deadline: Option<u64>) -> Optio
     }
 }
 
-/// Wakes at most `most` threads, of whatever process, that sleep on `word`. Never blocks.
+/// Wakes at most `most` threads, of any process, that sleep on `word`. Never blocks.
 pub fn wake_shared(word: &AtomicU32, most: u32) {
     // The kernel takes the number for a signed one, and wakes one thread if it is negative.
     let most = most.min(i32::MAX.cast_unsigned());
-    // The only possible failure is a word that is no longer mapped: then nobody sleeps on it.
+    // The only possible failure is a word that is no longer mapped: then no thread sleeps on it.
     let _ = futex::wake(word, Flags::empty(), most);
 }
 

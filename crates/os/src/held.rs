@@ -1,8 +1,10 @@
-//! Pipes and sockets by which one process learns that another has ended: that one alone holds the other end, which forked
-//! children close, so the kernel closes it when the process ends, however it ends.
+//! Pipes and sockets by which one process learns that another has ended. Only that process holds the other
+//! end: its forked children close their copies. So the kernel closes the end when the process ends, however
+//! it ends.
 //!
-//! They lie among the program's own descriptors. A program may close descriptors that it did not open, and the number may
-//! name another file then. So each is known by its file, too.
+//! Their numbers lie among those of the program's own descriptors. A program may close descriptors that it
+//! did not open, and then the number may name another file. So each descriptor is identified by its file,
+//! too.
 
 #![expect(
     unsafe_code,
@@ -18,7 +20,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::memory::FileId;
 
-/// A descriptor by its number, and the file that it named.
+/// The number of a descriptor, and the file that it named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     number: i32,
@@ -26,7 +28,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// The open descriptor with this number, which stays the program's.
+    /// Remembers the open descriptor with this number. It stays the program's.
     ///
     /// # Errors
     /// There is no such descriptor.
@@ -35,7 +37,7 @@ impl Held {
         Ok(Held { number, file })
     }
 
-    /// Its number.
+    /// Returns its number.
     pub fn number(&self) -> i32 {
         self.number
     }
@@ -49,8 +51,9 @@ impl Held {
     }
 }
 
-/// Has the kernel send the calling process SIGTERM when the other end of a pipe or a socket is closed, and so when the process
-/// that holds it has ended. At once, if that is so. Other kinds of files take the order, and ignore it.
+/// Makes the kernel send SIGTERM to the calling process when the other end of a pipe or a socket is closed,
+/// and thus when the process that holds it has ended. If it is closed already, the signal comes at once. For
+/// other kinds of files, this has no effect.
 ///
 /// # Errors
 /// There is no such descriptor.
@@ -75,7 +78,7 @@ pub fn terminate_at_hang_up(number: i32) -> io::Result<()> {
 /// See <https://man7.org/linux/man-pages/man2/F_SETSIG.2const.html>. The C library's bindings lack it.
 const F_SETSIG: i32 = 10;
 
-/// One of the orders to a descriptor that take a number.
+/// Calls `fcntl` with an operation that takes a number.
 fn control(number: i32, order: i32, value: i32) -> io::Result<i32> {
     // SAFETY: the kernel checks the number, and the order touches no memory.
     checked(unsafe { libc::fcntl(number, order, value) })
@@ -113,7 +116,7 @@ mod tests {
     fn a_held_descriptor_is_closed_once() {
         let (mut mine, other) = UnixStream::pair().unwrap();
         Held::of(other.into_raw_fd()).unwrap().close();
-        // The end of the file: nobody has the other end.
+        // The end of the file: no process holds the other end.
         assert_eq!(mine.read(&mut [0; 1]).unwrap(), 0);
         assert!(Held::of(-1).is_err());
     }

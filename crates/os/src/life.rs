@@ -1,4 +1,4 @@
-//! Life words: the kernel itself changes one when the thread dies that holds it, however it dies.
+//! Life words: when the thread that holds one dies, however it dies, the kernel changes the word.
 //!
 //! A life word is the word of a robust mutex. See
 //! <https://man7.org/linux/man-pages/man3/pthread_mutexattr_setrobust.3.html> and
@@ -20,9 +20,10 @@ use std::sync::atomic::AtomicU32;
 
 use crate::memory::Shared;
 
-/// A life word, in shared memory. All zeros is one that nobody holds yet.
+/// A life word, in shared memory. If it is all zeros, no thread has held it yet.
 ///
-/// What the C library stores beside the word, the links of its list, has a meaning only in the process that holds it.
+/// Beside the word, the C library stores the links of its list. They have a meaning only in the process that
+/// holds the word.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub struct LifeWord(UnsafeCell<[u64; 8]>);
@@ -37,18 +38,18 @@ unsafe impl Shared for LifeWord {}
 impl LifeWord {
     /// Set by the kernel, in the word, when its holder has died.
     pub const DIED: u32 = 0x4000_0000;
-    /// Set by a thread that wants to be woken by that.
+    /// Set by a thread that wants to be woken when the holder dies.
     pub const WAITERS: u32 = 0x8000_0000;
     /// The part of the word that names the thread that holds it, 0 if none does.
     pub const HOLDER: u32 = 0x3fff_ffff;
 
-    /// The calling thread holds the word from now on, until it ends. Never blocks.
+    /// Makes the calling thread the holder of the word until the thread ends. Never blocks.
     ///
     /// # Safety
     /// The word is not held by a thread that lives, and no other thread begins or renews it meanwhile.
     ///
     /// # Errors
-    /// The C library has no robust mutexes, or somebody writes to the word meanwhile.
+    /// The C library has no robust mutexes, or other code writes to the word meanwhile.
     pub unsafe fn begin(&self) -> io::Result<()> {
         let mut attributes = MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
         // SAFETY: the pointer is to memory for attributes, which this call initializes.
@@ -65,7 +66,7 @@ impl LifeWord {
         check(unsafe { libc::pthread_mutex_trylock(self.mutex()) })
     }
 
-    /// The word itself: the holder's thread id, and the flags above.
+    /// Returns the word, which contains the holder's thread id and the flags above.
     #[inline]
     pub fn word(&self) -> &AtomicU32 {
         // SAFETY: in glibc the mutex begins with its word, which all of them change in one piece.

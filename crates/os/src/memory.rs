@@ -1,4 +1,4 @@
-//! Memory that a family of processes shares: anonymous, sparse, gone with its last holder.
+//! Anonymous sparse memory that a family of processes shares.
 //!
 //! See <https://man7.org/linux/man-pages/man2/memfd_create.2.html>.
 
@@ -19,7 +19,7 @@ use std::ptr::{self, NonNull};
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, fstat, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
-/// Another descriptor of what `number` is a descriptor of, which its owner keeps. It is closed on exec.
+/// Duplicates descriptor `number`, which its owner keeps. The duplicate is closed on exec.
 pub(crate) fn duplicate(number: i32) -> io::Result<OwnedFd> {
     if number < 0 {
         return Err(rustix::io::Errno::BADF.into());
@@ -36,7 +36,7 @@ pub(crate) fn duplicate(number: i32) -> io::Result<OwnedFd> {
 /// `repr(C)`, and has no padding that matters.
 pub unsafe trait Shared: Sync {}
 
-/// A file, whatever its descriptors are.
+/// The identity of a file, whatever its descriptors are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileId {
     pub(crate) device: u64,
@@ -44,13 +44,13 @@ pub struct FileId {
 }
 
 impl FileId {
-    /// The number of the file in its file system.
+    /// Returns the number of the file in its file system.
     pub fn inode(self) -> u64 {
         self.inode
     }
 }
 
-/// A shared mapping of an anonymous file. Its pages exist from the first time on that somebody writes to them.
+/// A shared mapping of an anonymous file. A page comes into existence when it is first written to.
 #[derive(Debug)]
 pub struct SharedMemory {
     file: OwnedFd,
@@ -64,7 +64,7 @@ unsafe impl Send for SharedMemory {}
 unsafe impl Sync for SharedMemory {}
 
 impl SharedMemory {
-    /// New memory of `capacity` bytes, all zero, of which none exists yet. The descriptor is closed on exec.
+    /// Creates memory of `capacity` bytes, all zero, without pages yet. The descriptor is closed on exec.
     ///
     /// # Errors
     /// The kernel has no descriptor, or no room for a mapping of this size in this process.
@@ -74,11 +74,10 @@ impl SharedMemory {
         Self::map(file, capacity)
     }
 
-    /// Maps the memory behind descriptor `number`, which was made by [`create`](Self::create) in another process of the family.
-    /// Takes a duplicate of the descriptor; the caller keeps its own.
+    /// Maps the memory behind descriptor `number`, which another process created. The caller keeps it.
     ///
     /// # Errors
-    /// There is no such descriptor, or there is no room for the mapping.
+    /// There is no such descriptor, or no room for the mapping.
     pub fn adopt(number: i32) -> io::Result<Self> {
         let file = duplicate(number)?;
         let capacity = usize::try_from(fstat(&file)?.st_size).map_err(|_| io::ErrorKind::InvalidData)?;
@@ -96,20 +95,20 @@ impl SharedMemory {
         Ok(SharedMemory { file, base, capacity })
     }
 
-    /// The size of the mapping, in bytes.
+    /// Returns the size of the mapping, in bytes.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// The number of the descriptor, by which a child process gets the memory. Valid as long as `self`.
+    /// Returns the number of the descriptor that a child needs. Valid as long as `self`.
     pub fn descriptor(&self) -> i32 {
         self.file.as_raw_fd()
     }
 
-    /// What tells the file from all others.
+    /// Returns the identity of the file.
     ///
     /// # Errors
-    /// The kernel does not tell.
+    /// The kernel returned an error.
     pub fn id(&self) -> io::Result<FileId> {
         let file = fstat(&self.file)?;
         Ok(FileId {
@@ -118,7 +117,7 @@ impl SharedMemory {
         })
     }
 
-    /// The value at `offset` bytes. `None` if it is not inside of the memory, or not aligned.
+    /// Returns the value at `offset`. `None` if it is outside of the memory, or not aligned.
     #[inline]
     pub fn at<T: Shared>(&self, offset: usize) -> Option<&T> {
         let fits = offset.is_multiple_of(align_of::<T>()) && self.holds(offset, size_of::<T>());
@@ -127,9 +126,9 @@ impl SharedMemory {
         fits.then(|| unsafe { &*self.place(offset).cast::<T>() })
     }
 
-    /// Copies `bytes` to `offset`. Returns `false`, having written nothing, if they do not fit.
+    /// Copies `bytes` to `offset`. If they do not fit, writes nothing, and returns `false`.
     ///
-    /// The caller has agreed with all processes that nobody else uses this range now.
+    /// The caller has made sure that no other thread or process uses this range now.
     #[inline]
     pub fn write(&self, offset: usize, bytes: &[u8]) -> bool {
         let fits = self.holds(offset, bytes.len());
@@ -140,7 +139,7 @@ impl SharedMemory {
         fits
     }
 
-    /// As [`write`](Self::write), for bytes whose pages may not exist yet: the kernel makes them full, without zeroing them before.
+    /// Like [`write`](Self::write), for pages that may not exist yet: the kernel need not zero them first.
     pub fn write_new(&self, offset: usize, bytes: &[u8]) -> bool {
         if !self.holds(offset, bytes.len()) {
             return false;
@@ -150,16 +149,16 @@ impl SharedMemory {
             match rustix::io::pwrite(&self.file, rest, (offset + written) as u64) {
                 Ok(count @ 1..) => written += count,
                 Err(rustix::io::Errno::INTR) => {}
-                // Where there is no room, the copy says so as all others do.
+                // If there is no room, the copy fails as any other does.
                 _ => return self.write(offset + written, rest),
             }
         }
         true
     }
 
-    /// Copies from `offset` as many bytes as `into` has room for. Returns `false`, having read nothing, if there are fewer.
+    /// Fills `into` with bytes from `offset` on. If there are fewer, reads nothing, and returns `false`.
     ///
-    /// The caller has agreed with all processes that nobody writes to this range now.
+    /// The caller has made sure that no thread or process writes to this range now.
     #[inline]
     pub fn read(&self, offset: usize, into: &mut [u8]) -> bool {
         let fits = self.holds(offset, into.len());
@@ -172,7 +171,7 @@ impl SharedMemory {
 
     /// Makes `length` bytes from `offset` zero.
     ///
-    /// The caller has agreed with all processes that nobody else uses this range now.
+    /// The caller has made sure that no other thread or process uses this range now.
     pub fn clear(&self, offset: usize, length: usize) {
         if self.holds(offset, length) {
             // SAFETY: as in `write`.
@@ -180,15 +179,15 @@ impl SharedMemory {
         }
     }
 
-    /// The address of `offset` in this process, for a caller that lends the range to a program, such as `ctypes`. `None` if it is
-    /// not inside of the memory.
+    /// Returns the address of `offset` in this process, to lend the range to code. `None` if it is outside of the
+    /// memory.
     pub fn address(&self, offset: usize, length: usize) -> Option<NonNull<u8>> {
         self.holds(offset, length)
             .then(|| NonNull::new(self.place(offset)))?
     }
 
-    /// Makes the pages of a range exist, all at once: for a caller that is going to write to all of them. `offset` is a multiple of the
-    /// page. If the kernel can't (it can from Linux 5.14 on), they come into being one by one.
+    /// Makes all pages of a range exist, for a caller that will write to all of them. `offset` is a multiple of the
+    /// page size. Has no effect before Linux 5.14.
     pub fn populate(&self, offset: usize, length: usize) {
         if self.holds(offset, length) {
             // SAFETY: the range is inside of the mapping, and its bytes stay as they are.
@@ -196,8 +195,9 @@ impl SharedMemory {
         }
     }
 
-    /// From now on what this process writes to a range is seen by nobody else; the child of a fork begins with a copy. It sees what
-    /// others write to pages that it has not written to. `offset` and `length` are multiples of the page.
+    /// Makes a range private: no other process sees what this one writes there, and the child of a fork starts with
+    /// a copy. On pages not yet written to, it still sees what others write. `offset` and `length` are multiples of
+    /// the page size.
     ///
     /// # Errors
     /// The kernel has no room for another mapping.
@@ -205,9 +205,9 @@ impl SharedMemory {
         self.map_again(offset, length, MapFlags::PRIVATE)
     }
 
-    /// Ends [`make_private`](Self::make_private). What this process has written there since is gone.
+    /// Ends [`make_private`](Self::make_private). What this process has written there since then is lost.
     /// # Errors
-    /// As `make_private`.
+    /// The same as for `make_private`.
     pub fn make_shared(&self, offset: usize, length: usize) -> io::Result<()> {
         self.map_again(offset, length, MapFlags::SHARED)
     }
@@ -227,7 +227,7 @@ impl SharedMemory {
         Ok(())
     }
 
-    /// Gives the pages of a range back to the system. They read as zeros then.
+    /// Gives the pages of a range back to the system. After that, they read as zeros.
     pub fn give_back(&self, offset: usize, length: usize) {
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         // If the kernel refuses, the pages stay.

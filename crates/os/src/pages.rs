@@ -1,4 +1,4 @@
-//! Pages of a process's own memory, and of the machine.
+//! The pages of a process's private memory, and of the machine.
 
 #![expect(unsafe_code, reason = "advises the kernel about memory of the caller")]
 
@@ -6,10 +6,12 @@ use std::mem::MaybeUninit;
 
 use rustix::mm::{Advice, madvise};
 
-/// Says that all of `bytes`, new memory of this process, is going to be written to: the kernel gives it in large pages if it can.
+/// Tells the kernel that this process is going to write to all of `bytes`, which is new memory. The kernel
+/// then uses large pages if it can.
 ///
-/// The pages that they have in common with other memory are included. The kernel keeps a list of mappings by their kind: without
-/// those pages, a mapping that is all of this memory would become several, and could not be made larger where it lies.
+/// This includes the pages at both ends that other memory shares. Without them, the kernel would split a
+/// mapping that consists of this memory, because the parts would differ in kind; and then the mapping could
+/// not grow in place.
 pub fn expect_all(bytes: &mut [MaybeUninit<u8>]) {
     let start = bytes.as_mut_ptr().cast::<u8>();
     let before = start.addr() & (PAGE - 1);
@@ -20,10 +22,12 @@ pub fn expect_all(bytes: &mut [MaybeUninit<u8>]) {
     }
 }
 
-/// The least page of a machine. Where pages are larger, an address that is no multiple of them is refused.
+/// The smallest page size of a machine. Where pages are larger, the kernel refuses an address that is not a
+/// multiple of them.
 const PAGE: usize = 4096;
 
-/// How many bytes of memory the machine has, or the container that this process is in, if its files say so.
+/// Returns the size of the machine's memory in bytes, or that of the container that this process runs in, if
+/// the container's files tell it.
 pub fn size_of_machine() -> usize {
     let machine = usize::try_from(rustix::system::sysinfo().totalram).unwrap_or(0);
     let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max");

@@ -1,7 +1,8 @@
-//! The descriptor of a process that a program has started, which lies among the program's own.
+//! The descriptor of a process that a program has started.
 //!
-//! A program may close descriptors that it did not open, all from 3 on for instance. The number of ours may then be that of
-//! one of its files. So each use makes sure that the number still names what it did.
+//! Its number lies among those of the program's own descriptors. A program may close descriptors that it did
+//! not open, for instance all from 3 on, and then the number may name one of the program's files. So each use
+//! first makes sure that the number still names the process.
 
 #![expect(unsafe_code, reason = "a descriptor is closed only if it is still ours")]
 #![expect(
@@ -25,17 +26,19 @@ pub struct Pidfd {
 }
 
 impl Pidfd {
-    /// The process `pid`, a child that the calling process has not waited for.
+    /// Opens the process `pid`, a child that the calling process has not waited for.
     ///
     /// # Errors
-    /// There is no such process, no room for a descriptor, or the kernel has none for processes (Linux 5.3).
+    /// There is no such process, no descriptor is left, or the kernel is older than Linux 5.3, which
+    /// introduced these descriptors.
     pub fn open(pid: i32) -> io::Result<Self> {
         let process = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
         let file = pidfd_open(process, PidfdFlags::empty())?;
         Pidfd::of_child(file, pid).ok_or_else(|| io::ErrorKind::InvalidInput.into())
     }
 
-    /// The child `pid` of the calling process, by the descriptor that came with it. `None` if `pid` is no process.
+    /// Makes a `Pidfd` for the child `pid` of the calling process, from the descriptor that the kernel
+    /// returned with it. `None` if `pid` is no process.
     pub fn of_child(file: OwnedFd, pid: i32) -> Option<Self> {
         let pid = Pid::from_raw(pid)?;
         Some(Pidfd {
@@ -45,19 +48,21 @@ impl Pidfd {
         })
     }
 
-    /// The number of the descriptor, if it is what it was and the calling process has opened it. `None` after the program has
-    /// closed it, and in a forked child, whose child the process is not.
+    /// Returns the number of the descriptor, if it still names the process and the calling process has opened
+    /// it. `None` after the program has closed it, and in a forked child, because the process is not a child
+    /// of that.
     pub fn descriptor(&self) -> Option<i32> {
         (getpid() == self.owner && self.is_intact()).then(|| self.file.as_raw_fd())
     }
 
-    /// The id of the process.
+    /// Returns the id of the process.
     pub fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
     }
 
-    /// Whether the number still names a descriptor of a process, whether that lives or not. It takes a program that closes what is
-    /// not its own, and then opens a descriptor of another process, to deceive this.
+    /// Returns whether the number still names a descriptor of a process, alive or dead. Only a program that
+    /// closes descriptors that it did not open, and then opens a descriptor of another process, can deceive
+    /// this check.
     fn is_intact(&self) -> bool {
         // SAFETY: no signal is sent, and no memory is passed.
         let answer = unsafe {

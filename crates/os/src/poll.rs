@@ -21,16 +21,16 @@ use rustix::io::{Errno, read, write};
 use crate::clock;
 use crate::futex::Returned;
 
-/// What of a descriptor is waited for.
+/// The direction in which a descriptor is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// That it can be read from: there are bytes, a connection, or its end.
+    /// It can be read from: there are bytes, a connection, or its end.
     Read,
-    /// That it can be written to.
+    /// It can be written to.
     Write,
 }
 
-/// What of a descriptor a [`Poller`] reports, or has found.
+/// The directions that a [`Poller`] watches, or in which it has found a descriptor ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readiness {
     /// It can be read from.
@@ -40,7 +40,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Whether it is nothing at all.
+    /// Returns whether it names no direction.
     pub fn is_none(self) -> bool {
         !self.reads && !self.writes
     }
@@ -52,7 +52,7 @@ impl Readiness {
         flags
     }
 
-    /// Errors and the end of the other side end both kinds of waits: the program's own call tells what happened.
+    /// Errors, and the end of the other side, end waits of both kinds: the next call tells what happened.
     fn found(flags: EventFlags) -> Self {
         let over = flags.intersects(EventFlags::ERR | EventFlags::HUP);
         Readiness {
@@ -62,23 +62,23 @@ impl Readiness {
     }
 }
 
-/// A descriptor that is watched: its number, and a tag of its owner's. A file that is closed under this number, and lives on under
-/// another one, is still found: the tag tells it from the file that has the number by then.
+/// A watched descriptor: its number, and a tag that its owner chose. The kernel still reports a file that was
+/// closed under this number and lives on under another one. The tag distinguishes the two files.
 pub type Tagged = (i32, u32);
 
 fn data((number, tag): Tagged) -> EventData {
     EventData::new_u64(u64::from(tag) << 32 | u64::from(number.cast_unsigned()))
 }
 
-/// How many events one call of the kernel gives at most.
+/// The most events that one call of the kernel returns.
 const EVENTS: usize = 256;
 
-/// Descriptors that are watched together. A descriptor that its program closes leaves by itself.
+/// Watches descriptors together. The kernel removes a descriptor that the program closes.
 #[derive(Debug)]
 pub struct Poller(OwnedFd);
 
 impl Poller {
-    /// A poller that watches nothing yet. Its descriptor is closed on exec.
+    /// Creates a poller that watches nothing yet. Its descriptor is closed on exec.
     ///
     /// # Errors
     /// There are too many descriptors.
@@ -86,11 +86,12 @@ impl Poller {
         Ok(Poller(epoll::create(CreateFlags::CLOEXEC)?))
     }
 
-    /// Watches `descriptor` for `readiness`, whether it was watched before or not. Events bear its number. Returns whether the
-    /// file that has this number now was watched under it before.
+    /// Watches `descriptor` for `readiness`, whether it was watched before or not. Events bear its number.
+    /// Returns whether the file that has this number now was watched under this number before.
     ///
     /// # Errors
-    /// The descriptor is not open, or is one of a file that is always ready (`PermissionDenied`), or the kernel has no memory.
+    /// The descriptor is not open, or belongs to a file that is always ready (`PermissionDenied`), or the
+    /// kernel has no memory.
     pub fn watch(&self, descriptor: Tagged, readiness: Readiness) -> io::Result<bool> {
         let (data, given) = (data(descriptor), borrowed(descriptor.0)?);
         match epoll::modify(&self.0, given, data, readiness.flags()) {
@@ -99,17 +100,17 @@ impl Poller {
         }
     }
 
-    /// Whether the file that has this number now is watched under it, for `readiness` from now on. Never blocks.
+    /// Returns whether the file with this number is watched; if so, now for `readiness`. Never blocks.
     pub fn is_watched(&self, descriptor: Tagged, readiness: Readiness) -> bool {
         let data = data(descriptor);
         borrowed(descriptor.0)
             .is_ok_and(|given| epoll::modify(&self.0, given, data, readiness.flags()).is_ok())
     }
 
-    /// As [`watch`](Self::watch), for a descriptor that is most likely not watched yet: saves a call of the kernel.
+    /// Like [`watch`](Self::watch), for a descriptor that is probably not watched yet. Saves a system call.
     ///
     /// # Errors
-    /// As `watch`.
+    /// The same as for `watch`.
     pub fn watch_first(&self, descriptor: Tagged, readiness: Readiness) -> io::Result<()> {
         let (data, given) = (data(descriptor), borrowed(descriptor.0)?);
         match epoll::add(&self.0, given, data, readiness.flags()) {
@@ -118,12 +119,12 @@ impl Poller {
         }
     }
 
-    /// Does not watch `descriptor` any more. Whether it was watched: the number may be another file's by now, or nobody's.
+    /// Stops watching `descriptor`. Returns whether it was watched: it may be closed or another file by now.
     pub fn forget(&self, descriptor: i32) -> bool {
         borrowed(descriptor).is_ok_and(|given| epoll::delete(&self.0, given).is_ok())
     }
 
-    /// Tells `each` of some descriptors that are ready. Returns whether there may be more. Never blocks.
+    /// Calls `each` for some ready descriptors. Returns whether there may be more. Never blocks.
     pub fn look(&self, mut each: impl FnMut(Tagged, Readiness)) -> bool {
         let nothing = epoll::Event {
             flags: EventFlags::empty(),
@@ -148,7 +149,7 @@ impl Poller {
                 tv_nsec: (left % 1_000_000_000) as _,
             }
         });
-        // Polling the poller tells that something is ready, and leaves the events where they are.
+        // Polling the poller tells whether something is ready, and takes no event out.
         match rustix::event::poll(&mut [PollFd::new(&self.0, PollFlags::IN)], left.as_ref()) {
             Err(_) => Returned::Interrupted,
             Ok(0) => Returned::TimedOut,
@@ -157,12 +158,12 @@ impl Poller {
     }
 }
 
-/// A bell: its descriptor is readable from the time on that it was rung, until it is hushed.
+/// A bell: its descriptor is readable after it was rung, until it is hushed.
 #[derive(Debug)]
 pub struct Bell(OwnedFd);
 
 impl Bell {
-    /// A bell that was not rung. Its descriptor is closed on exec.
+    /// Creates a silent bell. Its descriptor is closed on exec.
     ///
     /// # Errors
     /// There are too many descriptors.
@@ -170,7 +171,7 @@ impl Bell {
         Ok(Bell(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
-    /// The number of its descriptor.
+    /// Returns the number of the descriptor.
     pub fn descriptor(&self) -> i32 {
         self.0.as_raw_fd()
     }
@@ -186,8 +187,8 @@ impl Bell {
     }
 }
 
-/// The descriptor `number` for one call. Its program may close it at any moment, even meanwhile: then the call is refused, or is
-/// about a descriptor that has got the same number since, as with any call of a program's own.
+/// Borrows the descriptor `number` for one call. The program may close it at any moment, even during the
+/// call. Then the kernel refuses the call, or applies it to the file that got the number since.
 pub(crate) fn borrowed<'a>(number: i32) -> io::Result<BorrowedFd<'a>> {
     if number < 0 {
         return Err(Errno::BADF.into());
@@ -196,7 +197,7 @@ pub(crate) fn borrowed<'a>(number: i32) -> io::Result<BorrowedFd<'a>> {
     Ok(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
-/// Whether a descriptor is ready now, or so broken that an operation would tell at once. Never blocks.
+/// Returns whether a descriptor is ready, or so broken that an operation fails at once. Never blocks.
 ///
 /// # Errors
 /// It is not open.
@@ -213,7 +214,7 @@ pub fn is_ready(descriptor: i32, direction: Direction) -> io::Result<bool> {
     Ok(found == Ok(1))
 }
 
-/// Whether a program has a descriptor of this number. Never blocks.
+/// Returns whether descriptor `descriptor` is open. Never blocks.
 pub fn is_open(descriptor: i32) -> bool {
     borrowed(descriptor).is_ok_and(|given| rustix::io::fcntl_getfd(given).is_ok())
 }

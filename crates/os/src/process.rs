@@ -1,4 +1,4 @@
-//! Processes as the kernel names them: which lives, which is dead, and how it ended.
+//! Processes by their ids: whether one lives, and how it ended.
 
 #![expect(
     clippy::disallowed_types,
@@ -23,17 +23,17 @@ use rustix::process::{
 
 use crate::memory::FileId;
 
-/// The calling process's id.
+/// Returns the calling process's id.
 pub fn id() -> u32 {
     getpid().as_raw_nonzero().get().cast_unsigned()
 }
 
-/// The calling thread's id, as the kernel names it. That of a process's main thread is the process's id.
+/// Returns the kernel's id of the calling thread. The id of a process's main thread is the process id.
 pub fn thread_id() -> u32 {
     rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned()
 }
 
-/// Ends the calling process by SIGKILL, as somebody else may at any moment.
+/// Kills the calling process by SIGKILL, as any other process may at any moment.
 pub fn kill_self() -> ! {
     loop {
         // It can't fail, and does not return.
@@ -41,23 +41,24 @@ pub fn kill_self() -> ! {
     }
 }
 
-/// When the process `pid` started, in the kernel's ticks since the machine did: with the id, a name that is not reused.
-/// `None` if there is no such process, or the kernel does not tell now: this process may have no descriptor left to ask with.
+/// Returns when the process `pid` started, in the kernel's ticks since the machine started. Together with the
+/// id, this is a name that is not reused. `None` if there is no such process, or the kernel can't be asked
+/// now, for instance because this process has no descriptor left.
 ///
 /// See <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>.
 pub fn start_time(pid: u32) -> Option<u64> {
     Stat::of(pid)?.field(22)?.parse().ok()
 }
 
-/// What `/proc/pid/stat` has. It is read without the allocator, and without formatting: each page that these write is copied
-/// in a forked child, which asks when it started before it does anything else.
+/// The contents of `/proc/pid/stat`. It is read without the allocator and without formatting. A forked child
+/// reads it before it does anything else, and every page that these write would be copied there.
 struct Stat {
     text: [u8; 2048],
     length: usize,
 }
 
 impl Stat {
-    /// `None` if there is no such process, or the kernel does not tell now.
+    /// Returns `None` if there is no such process, or the file can't be read now.
     fn of(pid: u32) -> Option<Self> {
         let mut path = [0; 32];
         let mut end = 0;
@@ -73,10 +74,10 @@ impl Stat {
         Some(Stat { text, length })
     }
 
-    /// The field `number`, counted from 1 as the manual does. Not for the first two.
+    /// Returns the field `number`, counted from 1 as in the manual. Not for the first two fields.
     fn field(&self, number: usize) -> Option<&str> {
         let text = &self.text[..self.length];
-        // The second field, the program's name, may have any bytes, blanks and parentheses among them.
+        // The second field, the program's name, may contain any bytes, even blanks and parentheses.
         let fields = &text[text.iter().rposition(|&byte| byte == b')')? + 1..];
         let mut fields = str::from_utf8(fields).ok()?.split_ascii_whitespace();
         fields.nth(number - 3)
@@ -92,7 +93,8 @@ pub enum Ended {
     Killed(i32),
 }
 
-/// What the signal `number` is called, such as `SIGKILL`. `None` if it is none of those that end processes often.
+/// Returns the name of the signal `number`, such as `SIGKILL`. `None` if it is not one of those that often
+/// end processes.
 pub fn signal_name(number: i32) -> Option<&'static str> {
     let known = [
         (Signal::HUP, "SIGHUP"),
@@ -116,8 +118,8 @@ pub fn signal_name(number: i32) -> Option<&'static str> {
     found.map(|&(_, name)| name)
 }
 
-/// How the process `pid` ended, if it has ended, and the kernel still knows, and tells the calling process. Leaves the process
-/// to the process that waits for it.
+/// Returns how the process `pid` ended, if it has ended, and the kernel still knows and lets the calling
+/// process ask. Does not reap the process.
 pub fn ended(pid: u32) -> Option<Ended> {
     let child = Pid::from_raw(pid.cast_signed())?;
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -128,7 +130,7 @@ pub fn ended(pid: u32) -> Option<Ended> {
             (None, None) => None,
         },
         Ok(None) => None,
-        // No child of ours: what is left of a process that was not waited for shows its status to the processes that may look.
+        // Not our child: a zombie shows its status to the processes that may look.
         Err(_) => {
             let stat = Stat::of(pid).filter(|stat| stat.field(3) == Some("Z"))?;
             let status: i32 = stat.field(52)?.parse().ok()?;
@@ -140,15 +142,17 @@ pub fn ended(pid: u32) -> Option<Ended> {
     }
 }
 
-/// A process, named so that its id can't be reused for another one meanwhile.
+/// A process, held by a descriptor, so that its id can't be reused meanwhile.
 #[derive(Debug)]
 pub struct Process(OwnedFd);
 
 impl Process {
-    /// The process `pid`. `None` if there is none: it ended, and somebody waited for it.
+    /// Opens the process `pid`. Returns `None` if there is none: it has ended, and its parent has waited for
+    /// it.
     ///
     /// # Errors
-    /// The kernel has no descriptor for it, or none for any process (they came with Linux 5.3, and some sandboxes refuse).
+    /// No descriptor is left, or the kernel has no descriptors of processes (they came with Linux 5.3, and
+    /// some sandboxes refuse them).
     pub fn open(pid: u32) -> io::Result<Option<Self>> {
         let Some(pid) = Pid::from_raw(pid.cast_signed()) else {
             return Ok(None);
@@ -160,7 +164,7 @@ impl Process {
         }
     }
 
-    /// Whether all its threads have ended.
+    /// Returns whether all its threads have ended.
     pub fn has_ended(&self) -> bool {
         let mut files = [PollFd::new(&self.0, PollFlags::IN)];
         let now = Timespec {
@@ -170,27 +174,28 @@ impl Process {
         matches!(poll(&mut files, Some(&now)), Ok(1..))
     }
 
-    /// Ends it by SIGKILL, unless it has ended.
+    /// Kills the process by SIGKILL, unless it has ended.
     pub fn kill(&self) {
-        // It fails if the process has ended, or is another user's.
+        // This fails if the process has ended, or belongs to another user.
         let _ = pidfd_send_signal(&self.0, Signal::KILL);
     }
 }
 
-/// Ends the process `pid` by SIGKILL, if there is one. The caller knows that the id is not another one's now.
+/// Kills the process `pid` by SIGKILL, if it exists. The caller knows that the id still names the same
+/// process.
 pub fn kill(pid: u32) {
     if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
         let _ = kill_process(pid, Signal::KILL);
     }
 }
 
-/// Whether the process `pid` has ended, as far as the kernel tells without a descriptor of the process. One that can't be asked
-/// about has not.
+/// Returns whether the process `pid` has ended, as far as the kernel tells without a descriptor of the
+/// process. If the kernel can't tell, the answer is no.
 pub fn has_ended(pid: u32) -> bool {
     let Some(process) = Pid::from_raw(pid.cast_signed()) else {
         return true;
     };
-    // This needs no descriptor. It also finds what is left of a process that nobody has waited for.
+    // This needs no descriptor. It also finds zombies.
     if test_kill_process(process) == Err(Errno::SRCH) {
         return true;
     }
@@ -200,8 +205,8 @@ pub fn has_ended(pid: u32) -> bool {
     }
 }
 
-/// Whether the process `pid` is on its way out: it may have let go of its files already. `None` if that can't be known now. See `PF_EXITING` in
-/// <https://github.com/torvalds/linux/blob/master/include/linux/sched.h>.
+/// Returns whether the process `pid` is exiting: it may have closed its files already. `None` if that can't
+/// be known now. See `PF_EXITING` in <https://github.com/torvalds/linux/blob/master/include/linux/sched.h>.
 pub fn is_ending(pid: u32) -> Option<bool> {
     const EXITING: u64 = 4;
     match Stat::of(pid).and_then(|stat| stat.field(9)?.parse::<u64>().ok()) {
@@ -210,16 +215,19 @@ pub fn is_ending(pid: u32) -> Option<bool> {
     }
 }
 
-/// Whether descriptor `number` of the process `pid` is `file`. After exec it is not: the file was closed. `None` if that can't be
-/// known: the process may be closed to this one.
+/// Returns whether descriptor `number` of the process `pid` is `file`. After an exec it is not, because the
+/// file was closed. `None` if that can't be known, for instance because this process may not look into the
+/// other one.
 pub fn has_file(pid: u32, number: u32, file: FileId) -> Option<bool> {
     is_file(Path::new(&format!("/proc/{pid}/fd/{number}")), file).ok()
 }
 
-/// The processes that have a descriptor of `file`, as far as this one may know. Looks at all processes of the machine.
+/// Returns the processes that have a descriptor of `file`, as far as this process may look. Looks at all
+/// processes of the machine.
 ///
 /// # Errors
-/// This process can't look now: it has no descriptor left to look with, for instance. (What it is not allowed to see is left out.)
+/// This process can't look now, for instance because it has no descriptor left. (Processes that it may not
+/// look into are left out.)
 pub fn holders(file: FileId) -> io::Result<Vec<u32>> {
     let mut holders = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -251,7 +259,8 @@ fn is_holder(pid: u32, file: FileId) -> io::Result<bool> {
     }
 }
 
-/// Whether what was looked for is gone, or nothing for this process: as opposed to a failure of the look.
+/// Returns whether `error` means that the process or file is gone, or hidden from this process. Other errors
+/// are failures of the look itself.
 fn is_out_of_sight(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -259,7 +268,7 @@ fn is_out_of_sight(error: &io::Error) -> bool {
     ) || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
 }
 
-/// A descriptor that is not there is another file.
+/// Returns whether the descriptor at `path` is `file`. If it is gone, it is not.
 fn is_file(path: &Path, file: FileId) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(found) => Ok((found.dev(), found.ino()) == (file.device, file.inode)),

@@ -18,14 +18,14 @@ use crate::handlerless::{self, Function};
 
 /// What a new process does.
 pub(crate) struct Begin {
-    /// Where no signal has a handler: the kernel has seen to that.
+    /// Called if the kernel has reset all signal handlers.
     pub(crate) without_handlers: Function,
-    /// Where they have those of this process.
+    /// Called if the new process has the signal handlers of this one.
     pub(crate) with_handlers: Function,
 }
 
-/// Has a new process, which shares this one's memory, call a function of `begin`. Returns when it has ended or executed a program,
-/// with its id and, if `flags` has CLONE_PIDFD, its descriptor.
+/// Starts a process that shares this one's memory and calls a function of `begin`. Returns when that process
+/// has ended or executed a program. Returns its id and, if `flags` contains CLONE_PIDFD, its descriptor.
 ///
 /// # Safety
 /// - The function does with `argument`, and with all memory, only what a signal handler of the suspended thread might.
@@ -71,9 +71,10 @@ pub(crate) unsafe fn share(
     Ok((pid, pidfd))
 }
 
-/// All signals are blocked as long as it lives: a handler that ran in the new process would run in the memory of this one.
+/// Blocks all signals as long as it lives: a handler that ran in the new process would run in the memory of
+/// this one.
 pub(crate) struct BlockedSignals {
-    /// Those that were blocked before.
+    /// The signals that were blocked before.
     pub(crate) before: SignalSet,
 }
 
@@ -94,7 +95,8 @@ impl Drop for BlockedSignals {
     }
 }
 
-/// Blocks these signals of the calling thread and no others. Returns those that were blocked before. Calls the kernel only.
+/// Blocks exactly these signals for the calling thread. Returns those that were blocked before. Does nothing
+/// but call the kernel.
 pub(crate) fn set_blocked(signals: SignalSet) -> SignalSet {
     let mut before: SignalSet = 0;
     // SAFETY: it reads one set and writes another, both of the kernel's size.
@@ -110,17 +112,17 @@ pub(crate) fn set_blocked(signals: SignalSet) -> SignalSet {
     before
 }
 
-/// A stack with a page below it that nobody can write to.
+/// A stack with a guard page below it.
 struct Stack(*mut c_void);
 
 thread_local! {
-    /// The stack of the last process that this thread has started, for the next one: to map it anew costs more than to
-    /// prepare a start. A forked child has its own copy.
+    /// The stack of the last process that this thread started, kept for the next one: mapping a new one costs
+    /// more than preparing a start. A forked child has its own copy.
     static KEPT: Cell<Option<Stack>> = const { Cell::new(None) };
 }
 
 impl Stack {
-    /// Much more than `start_child` needs, of which the kernel gives only the pages that are used.
+    /// Much more than `start_child` needs. The kernel provides only the pages that are used.
     const SIZE: usize = 192 << 10;
     /// The largest page of a machine.
     const GUARD: usize = 64 << 10;
@@ -133,7 +135,7 @@ impl Stack {
     }
 
     fn keep(self) {
-        // A thread that ends has no place for it any more, and it is unmapped.
+        // If the thread is ending, it can't keep the stack, which is then unmapped.
         let _ = KEPT.try_with(|kept| kept.set(Some(self)));
     }
 
@@ -155,7 +157,8 @@ impl Stack {
         }
     }
 
-    /// The end of the stack, from which it grows down: a multiple of the page, as every machine wants it.
+    /// Returns the upper end of the stack, which grows down. It is a multiple of the page size, as every
+    /// machine requires.
     fn top(&self) -> *mut c_void {
         self.0.wrapping_byte_add(Self::SIZE)
     }

@@ -1,4 +1,4 @@
-//! Bytes in and out of sockets that a program has, without blocking.
+//! Receives and sends bytes on the program's sockets, without blocking.
 
 use std::io;
 
@@ -7,10 +7,10 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use crate::poll::borrowed;
 
-/// Receives what a socket has, at most as much as there is room for. Never blocks.
+/// Receives the bytes that have arrived, as many as fit into `room`. Never blocks.
 ///
 /// # Errors
-/// There is nothing yet (`WouldBlock`), or the connection is broken.
+/// No bytes have arrived (`WouldBlock`), or the connection is broken.
 pub fn receive(descriptor: i32, room: &mut [u8]) -> io::Result<usize> {
     let given = borrowed(descriptor)?;
     loop {
@@ -24,7 +24,7 @@ pub fn receive(descriptor: i32, room: &mut [u8]) -> io::Result<usize> {
 /// Sends as much of `bytes` as a socket takes. Never blocks, and raises no signal.
 ///
 /// # Errors
-/// It takes nothing now (`WouldBlock`), or the connection is broken.
+/// The socket takes no bytes now (`WouldBlock`), or the connection is broken.
 pub fn send(descriptor: i32, bytes: &[u8]) -> io::Result<usize> {
     let given = borrowed(descriptor)?;
     loop {

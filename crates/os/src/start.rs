@@ -1,8 +1,9 @@
 //! Starts a program in a new process that shares this one's memory until it executes the program, as after `vfork`.
 //!
-//! The page tables are not copied, the error of a program that can't be executed comes back through the shared memory, and the
-//! kernel gives the descriptor of the process together with the process. While the new process shares the memory, it may do
-//! only what a signal handler may: the calling thread is suspended, but the others go on. What it needs is made before.
+//! The page tables are not copied, the error of a program that can't be executed comes back through the
+//! shared memory, and the kernel gives the descriptor of the process together with the process. While the new
+//! process shares the memory, it may do only what a signal handler may: the calling thread is suspended, but
+//! the others go on. So everything that it needs is prepared before.
 
 #![expect(
     unsafe_code,
@@ -18,7 +19,7 @@ use crate::sharing::{Begin, BlockedSignals, share};
 use crate::start_child::{self, Outcome, Plan};
 pub use crate::start_child::{Program, Step};
 
-/// What has become of a start.
+/// The outcome of a start.
 #[derive(Debug)]
 pub enum Started {
     /// The program runs, or has ended already.
@@ -28,7 +29,7 @@ pub enum Started {
         /// The descriptor of its process, unless there was no room for one.
         pidfd: Option<Pidfd>,
     },
-    /// The program was not executed. What is left of the process has to be waited for.
+    /// The program was not executed. The caller has to wait for the process, which has ended.
     Failed {
         /// The id of the process.
         pid: i32,
@@ -39,8 +40,8 @@ pub enum Started {
     },
 }
 
-/// Whether programs can be started here: the kernel has what that needs, no sandbox refuses it, and the memory is shared indeed, which
-/// it is not where another program plays the kernel.
+/// Returns whether programs can be started in this way: the kernel has the calls that this needs, no sandbox
+/// refuses them, and the memory is really shared, which it is not where an emulator takes the kernel's place.
 pub fn can_start() -> bool {
     extern "C" fn say_it(said: *mut c_void) -> c_int {
         // SAFETY: it is the caller's variable, whose thread is suspended.
@@ -58,8 +59,8 @@ pub fn can_start() -> bool {
         return false;
     }
     let signals = BlockedSignals::new();
-    // No signal tells its end, and only those who ask for such children meet it.
-    // SAFETY: the function writes to a variable of this frame.
+    // No signal tells of its end, and only a wait that asks for such children finds it. SAFETY: the function
+    // writes to a variable of this frame.
     let child = unsafe { share(&begin, (&raw mut said).cast(), libc::CLONE_PIDFD, &signals) };
     drop(signals);
     let Ok((pid, pidfd)) = child else {
@@ -76,10 +77,10 @@ fn is_interrupted() -> bool {
     io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
 }
 
-/// Starts a program, of which all is `ready`. Blocks until it is executed, or can't be.
+/// Starts a program that is `ready`. Blocks until the program is executed, or the attempt has failed.
 ///
 /// # Errors
-/// There is no new process.
+/// The kernel could not create a process.
 pub fn start(ready: &Ready<'_>) -> io::Result<Started> {
     let signals = BlockedSignals::new();
     let plan = Plan {
@@ -123,7 +124,7 @@ pub fn start(ready: &Ready<'_>) -> io::Result<Started> {
     })
 }
 
-/// A program, and what the kernel wants to be given for it: pointers, of which a null one is the last.
+/// A program, with the lists of pointers that the kernel needs. Each list ends with a null pointer.
 pub struct Ready<'a> {
     program: &'a Program<'a>,
     files: Vec<*const c_char>,
@@ -137,8 +138,8 @@ pub struct Ready<'a> {
 unsafe impl Sync for Ready<'_> {}
 
 impl<'a> Ready<'a> {
-    /// Makes a program ready. Where no environment is given, copies that of this process: the caller keeps others from changing it
-    /// meanwhile.
+    /// Makes a program ready. If it has no environment, copies that of this process. The caller keeps other
+    /// threads from changing it meanwhile.
     pub fn new(program: &'a Program<'a>) -> Self {
         let ended = |strings: &[CString]| {
             let pointers = strings.iter().map(|string| string.as_ptr());
@@ -162,7 +163,7 @@ unsafe extern "C" {
     static mut environ: *const *const c_char;
 }
 
-/// A copy of this process's environment: another thread may change it while the kernel reads.
+/// Copies this process's environment, because another thread may change it while the kernel reads it.
 fn own_environment() -> (Vec<*const c_char>, Vec<u8>) {
     let mut copied = Vec::with_capacity(8 << 10);
     let mut starts = Vec::with_capacity(64);

@@ -1,8 +1,9 @@
-//! What the process of [`start`](crate::start) does until it executes its program, in the memory of the process that started it.
+//! The steps of a process that [`start`](crate::start) has started, until it executes its program. They run
+//! in the memory of the process that started it.
 //!
-//! It calls the kernel, by functions of the C library that do no more than that, and writes to its plan. It allocates nothing,
-//! takes no lock and does not panic. The order of its steps, and the errors that count, are those of the standard library's
-//! `_posixsubprocess`.
+//! The process calls the kernel, by functions of the C library that do nothing else, and writes to its plan.
+//! It allocates nothing, takes no lock and does not panic. The order of its steps, and the errors that count,
+//! are those of the standard library's `_posixsubprocess`.
 
 #![expect(unsafe_code, reason = "calls of the kernel between a fork and an exec")]
 
@@ -12,32 +13,32 @@ use std::ptr;
 
 use crate::sharing::{Begin, SignalSet, set_blocked};
 
-/// What is to be started, and how. Numbers of descriptors are -1 where there is none.
+/// The program to start, and how to start it. The number of a missing descriptor is -1.
 #[derive(Debug)]
 pub struct Program<'a> {
-    /// The files that may be the program. The first one that can be executed is.
+    /// The candidates for the program's file. The first one that can be executed is used.
     pub files: &'a [CString],
     /// The arguments, of which the first is the program's name for itself.
     pub arguments: &'a [CString],
-    /// The environment, each variable as `NAME=value`. That of this process if `None`.
+    /// The environment, each variable as `NAME=value`. `None` stands for the environment of this process.
     pub environment: Option<&'a [CString]>,
     /// The working directory.
     pub directory: Option<&'a CStr>,
-    /// What becomes the standard input, output and error output.
+    /// The descriptors that become the standard input, output and error output.
     pub standard: [i32; 3],
-    /// The other ends of pipes among these. The new process closes them.
+    /// The other ends of the pipes among `standard`. The new process closes them.
     pub ours: [i32; 3],
-    /// What it inherits besides, in ascending order.
+    /// The other descriptors that it inherits, in ascending order.
     pub inherited: &'a [i32],
     /// Whether it closes everything else.
     pub closes_others: bool,
-    /// Whether signals that Python ignores end it as usual.
+    /// Whether it gets the default actions back for the signals that Python ignores.
     pub restores_signals: bool,
     /// Whether it leads a session of its own.
     pub leads_session: bool,
 }
 
-/// What a new process does before it executes its program.
+/// The steps of a new process before it executes its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It takes its files, its signals and its session.
@@ -48,26 +49,26 @@ pub enum Step {
     Execution,
 }
 
-/// What the process is to do, ready for the kernel. All of it belongs to the thread that is suspended.
+/// The steps that the process is to do, ready for the kernel. The plan belongs to the suspended thread.
 pub(crate) struct Plan<'a> {
     pub(crate) program: &'a Program<'a>,
     pub(crate) files: &'a [*const c_char],
     pub(crate) arguments: *const *const c_char,
     pub(crate) environment: *const *const c_char,
-    /// The signals that the calling thread has blocked, and its program will have.
+    /// The signals that the calling thread has blocked. They will be blocked in the program, too.
     pub(crate) signals: SignalSet,
-    /// Written by the process, and read when that is over.
+    /// Written by the process, and read when the process is done with it.
     pub(crate) outcome: UnsafeCell<Outcome>,
 }
 
-/// What has failed, if anything has, and the kernel's error.
+/// The step that failed, if one did, and the kernel's error.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) failed: Option<Step>,
     pub(crate) error: c_int,
 }
 
-/// Where the process begins, with a [`Plan`].
+/// The functions with which the process begins. Their argument is a [`Plan`].
 pub(crate) const BEGIN: Begin = Begin {
     without_handlers,
     with_handlers,
@@ -81,7 +82,7 @@ extern "C" fn with_handlers(plan: *mut c_void) -> c_int {
     run(plan, true)
 }
 
-/// Ends the process if the program can't be executed.
+/// Runs the plan. If the program can't be executed, exits.
 fn run(plan: *mut c_void, has_handlers: bool) -> ! {
     // SAFETY: `start` has given it, and its thread is suspended.
     let plan = unsafe { &*plan.cast::<Plan<'_>>() };
@@ -135,7 +136,7 @@ fn prepare(plan: &Plan<'_>, has_handlers: bool) -> Result<(), (Step, c_int)> {
     Ok(())
 }
 
-/// Makes three descriptors the standard ones. They may be in each other's way.
+/// Makes three descriptors the standard ones. Their numbers may overlap.
 fn take_standard([input, mut output, mut errors]: [c_int; 3]) -> Result<(), c_int> {
     if output == 0 {
         output = another(output)?;
@@ -154,7 +155,7 @@ fn take_standard([input, mut output, mut errors]: [c_int; 3]) -> Result<(), c_in
     Ok(())
 }
 
-/// Another descriptor of the same file, which the program does not inherit.
+/// Duplicates a descriptor. The program does not inherit the duplicate.
 fn another(file: c_int) -> Result<c_int, c_int> {
     // SAFETY: no memory is passed.
     checked(unsafe { libc::fcntl(file, libc::F_DUPFD_CLOEXEC, 0) })
@@ -170,7 +171,7 @@ fn set_inheritable(file: c_int) -> Result<(), c_int> {
     Ok(())
 }
 
-/// Closes all descriptors from 3 on but these, which are in ascending order.
+/// Closes all descriptors from 3 on except `kept`, which are in ascending order.
 fn close_others(kept: &[c_int]) -> Result<(), c_int> {
     let mut first: c_int = 3;
     for &file in kept.iter().filter(|&&file| file >= 3) {
@@ -194,7 +195,7 @@ fn close_range(first: c_int, last: c_int) -> Result<(), c_int> {
     }
 }
 
-/// No handler of this process may run in the new one, whose program has none.
+/// Resets the signal handlers: none of this process's handlers may run in the new process.
 fn forget_handlers(blocked: SignalSet) {
     for signal in 1..=64 {
         if signal == libc::SIGKILL || signal == libc::SIGSTOP || blocked >> (signal - 1) & 1 == 1 {
@@ -217,7 +218,8 @@ fn set_default(signal: c_int) {
     unsafe { libc::sigaction(signal, &raw const usual, ptr::null_mut()) };
 }
 
-/// Executes the first file that can be. Returns the error that counts: the first one but for files that are not there.
+/// Executes the first file that can be executed. Returns the error to report: the first one that does not
+/// mean that a file is missing.
 fn execute(plan: &Plan<'_>) -> c_int {
     let (mut first, mut last) = (0, libc::ENOENT);
     for &file in plan.files {
@@ -239,7 +241,7 @@ fn checked(answer: c_int) -> Result<c_int, c_int> {
     }
 }
 
-/// The error of the last call: a variable of the suspended thread.
+/// Returns the error of the last call. It is stored in a variable of the suspended thread.
 fn last_error() -> c_int {
     // SAFETY: the C library's own variable, for this thread.
     let error = unsafe { libc::__errno_location() };

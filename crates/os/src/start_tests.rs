@@ -12,7 +12,7 @@ fn strings(words: &[&str]) -> Vec<CString> {
     words.iter().map(|word| CString::new(*word).unwrap()).collect()
 }
 
-/// A program with nothing special.
+/// Returns a program with default settings.
 fn program<'a>(files: &'a [CString], arguments: &'a [CString]) -> Program<'a> {
     Program {
         files,
@@ -33,7 +33,7 @@ fn attempt(files: &[&str]) -> Started {
     start(&Ready::new(&program(&strings(files), &strings(&["x"])))).unwrap()
 }
 
-/// How the process ended, which is waited for.
+/// Waits for the process. Returns how it ended.
 fn end_of(pid: i32) -> Ended {
     loop {
         if let Some(ended) = ended(pid.cast_unsigned()) {

@@ -9,15 +9,16 @@ use std::ffi::CString;
 use std::io;
 use std::ops::Range;
 
-/// The calling thread's POSIX identity, as `threading.get_ident()` returns it. Unique among live threads, never 0.
+/// Returns the calling thread's POSIX identity, as `threading.get_ident()` returns it. Unique among live
+/// threads, never 0.
 ///
 /// See <https://man7.org/linux/man-pages/man3/pthread_self.3.html>.
 #[inline]
 pub fn current() -> u64 {
     #[cfg(all(target_arch = "x86_64", target_pointer_width = "64", not(miri)))]
     {
-        // The identity is the address of the thread's control block, in glibc and in musl. The ABI has it here; a lock asks
-        // for it each time it is acquired, and the call would cost as much as all the rest.
+        // The identity is the address of the thread's control block, in glibc and in musl. The ABI stores it
+        // here. A lock asks for it at each acquisition, and a call would cost as much as everything else.
         let identity: u64;
         // SAFETY: the x86-64 ABI for thread-local storage keeps the control block's address at this place.
         unsafe {
@@ -52,12 +53,13 @@ pub fn yield_now() {
     std::thread::yield_now();
 }
 
-/// How many processors this process may run on (its affinity mask and its control group count), at least 1.
+/// Returns how many processors this process may run on (its affinity mask and its control group count), at
+/// least 1.
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The default stack size of a thread, in bytes, as the C library sets it.
+/// Returns the default stack size of a thread, in bytes, as the C library sets it.
 ///
 /// See <https://man7.org/linux/man-pages/man3/pthread_getattr_default_np.3.html>.
 fn default_stack_size() -> usize {
@@ -73,8 +75,8 @@ fn default_stack_size() -> usize {
     if size == 0 { 8 << 20 } else { size }
 }
 
-/// The addresses of the calling thread's stack, as far as the C library knows it. A stack grows down. For the main thread, this
-/// reads a file.
+/// Returns the addresses of the calling thread's stack, as far as the C library knows it. A stack grows down.
+/// For the main thread, this reads a file.
 ///
 /// See <https://man7.org/linux/man-pages/man3/pthread_getattr_np.3.html>.
 pub fn stack() -> Option<Range<usize>> {
@@ -94,8 +96,8 @@ pub fn stack() -> Option<Range<usize>> {
     (told == 0).then(|| lowest.addr()..lowest.addr().saturating_add(size))
 }
 
-/// Starts a detached operating-system thread that runs `main` on a stack of `stack_size` bytes. 0 asks for the C
-/// library's default size. An empty name is none.
+/// Starts a detached operating-system thread that runs `main` on a stack of `stack_size` bytes. 0 stands for
+/// the C library's default size. With an empty name, the thread has no name.
 ///
 /// # Errors
 /// The operating system cannot start another thread.
@@ -105,7 +107,7 @@ pub fn spawn(name: &str, stack_size: usize, main: impl FnOnce() + Send + 'static
         bytes => bytes,
     };
     let mut builder = std::thread::Builder::new().stack_size(stack_size);
-    // The name that a panic's message has. A NUL ends it.
+    // The name appears in the messages of panics. A NUL ends it.
     if let Some(name) = name.split('\0').next().filter(|name| !name.is_empty()) {
         builder = builder.name(name.into());
     }

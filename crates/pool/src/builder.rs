@@ -23,20 +23,20 @@ impl Builder {
         }
     }
 
-    /// The most workers. 0, the default, for as many as there are processors.
+    /// Sets the greatest number of workers. 0, the default, stands for the number of processors.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// The prefix of the names of the workers' threads, with a hyphen and a number, as the messages of panics show them. (The
-    /// tools of the operating system show 15 bytes.) The default is "worker".
+    /// Sets the prefix of the names of the workers' threads. A hyphen and a number follow it. The messages of
+    /// panics show these names. (The tools of the operating system show 15 bytes.) The default is "worker".
     pub fn name(mut self, prefix: impl Into<String>) -> Self {
         self.name = prefix.into();
         self
     }
 
-    /// The stack size of the workers' threads in bytes. 0, the default, for the system's default.
+    /// Sets the stack size of the workers' threads in bytes. 0, the default, stands for the system's default.
     ///
     /// A worker that waits for a task of its own pool may run it on its own stack ([`Task::result`](crate::Task::result)), as long as
     /// half of that is free. So half of this size must be enough for any task of the pool.
@@ -45,13 +45,14 @@ impl Builder {
         self
     }
 
-    /// The most tasks that wait for a worker. A thread that submits more waits for room. 0, the default, for any number.
+    /// Sets how many tasks may wait for a worker. A thread that submits one more waits for room. 0, the default,
+    /// stands for any number.
     pub fn max_pending(mut self, tasks: usize) -> Self {
         self.max_pending = tasks;
         self
     }
 
-    /// What the pool and its workers share.
+    /// Creates the part that the pool and its workers share.
     pub(crate) fn into_inner(self) -> Inner {
         let limit = match self.workers {
             0 => thread::processors(),

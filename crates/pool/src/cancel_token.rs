@@ -1,14 +1,14 @@
-//! How a task learns that it should stop.
+//! A token by which a task learns that it should stop.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 
-/// Says whether something should stop. All clones of a token are one.
+/// Tells whether something should stop. All clones of a token share one state.
 ///
-/// The function of a task gets one from [`ThreadPool::submit_cancellable`](crate::ThreadPool::submit_cancellable). A program
-/// can make one of its own, too, and pass clones of it to many tasks.
+/// The function of a task gets one from [`ThreadPool::submit_cancellable`](crate::ThreadPool::submit_cancellable).
+/// A program can also create its own token, and pass clones of it to many tasks.
 ///
 /// ```
 /// use interlock::pool::CancelToken;
@@ -23,18 +23,18 @@ use interlock_wait::primitive::global::{AtomicBool, Ordering};
 pub struct CancelToken(Arc<AtomicBool>);
 
 impl CancelToken {
-    /// A token that was not cancelled.
+    /// Creates a token that was not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks all that look at the token to stop. Never blocks.
+    /// Asks all tasks that check the token to stop. Never blocks.
     pub fn cancel(&self) {
         // Release pairs with the Acquire in `is_cancelled`: what was written before is seen by the task that stops.
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether what looks at the token should stop. Never blocks.
+    /// Returns whether the task that checks the token should stop. Never blocks.
     pub fn is_cancelled(&self) -> bool {
         // Acquire pairs with the Release in `cancel`.
         self.0.load(Ordering::Acquire)

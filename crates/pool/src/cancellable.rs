@@ -1,4 +1,4 @@
-//! Submitting functions that look whether they should stop.
+//! Submits functions that check whether they should stop.
 
 use std::fmt;
 use std::future::Future;
@@ -17,7 +17,7 @@ use crate::task::Task;
 use crate::task_error::SubmitError;
 use crate::thread_pool::{At, ThreadPool};
 
-/// A function, and the token that it looks at.
+/// A function, and the token that it checks.
 struct Cancellable<F> {
     function: F,
     token: CancelToken,
@@ -29,7 +29,7 @@ impl<F: FnOnce(&CancelToken) -> T, T> Call<T> for Cancellable<F> {
     }
 }
 
-/// What came of a submit: the task with its token, or the function.
+/// Converts the result of a submit: adds the token to the task, or returns the function.
 fn submitted<T: Send + 'static, F>(
     result: Result<Task<T>, SubmitError<Cancellable<F>>>,
     token: CancelToken,
@@ -40,8 +40,8 @@ fn submitted<T: Send + 'static, F>(
 }
 
 impl ThreadPool {
-    /// Submits `function`, which can look whether it should stop: [`Task::cancel`] of a task that is running cancels its token.
-    /// Blocks as [`ThreadPool::submit`] does.
+    /// Submits `function`, which can check whether it should stop: [`Task::cancel`] cancels the token of a running
+    /// task. Blocks as [`ThreadPool::submit`] does.
     ///
     /// ```
     /// use interlock::pool::{CancelToken, ThreadPool};
@@ -61,7 +61,7 @@ impl ThreadPool {
     /// ```
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`].
+    /// The same as for [`ThreadPool::submit`].
     pub fn submit_cancellable<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -70,10 +70,10 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).submit_cancellable(function)
     }
 
-    /// As [`ThreadPool::submit_cancellable`], if there is room. Never blocks.
+    /// Like [`ThreadPool::submit_cancellable`], but fails if there is no room. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::try_submit`].
+    /// The same as for [`ThreadPool::try_submit`].
     pub fn try_submit_cancellable<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -82,10 +82,10 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).try_submit_cancellable(function)
     }
 
-    /// As [`ThreadPool::submit_cancellable`], but blocks for `timeout` at most.
+    /// Like [`ThreadPool::submit_cancellable`], but blocks for `timeout` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_cancellable_timeout<T, F>(
         &self,
         timeout: Duration,
@@ -98,10 +98,10 @@ impl ThreadPool {
         (self.at(DEFAULT_PRIORITY)).submit_cancellable_timeout(timeout, function)
     }
 
-    /// As [`ThreadPool::submit_cancellable`], but blocks until `deadline` at most.
+    /// Like [`ThreadPool::submit_cancellable`], but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_cancellable_deadline<T, F>(
         &self,
         deadline: Instant,
@@ -114,7 +114,7 @@ impl ThreadPool {
         (self.at(DEFAULT_PRIORITY)).submit_cancellable_deadline(deadline, function)
     }
 
-    /// As [`ThreadPool::submit_cancellable`], from an async task: see [`ThreadPool::submit_async`].
+    /// Like [`ThreadPool::submit_cancellable`], from an async task: see [`ThreadPool::submit_async`].
     pub fn submit_cancellable_async<T, F>(&self, function: F) -> SubmittingCancellable<'_, T, F>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -125,10 +125,10 @@ impl ThreadPool {
 }
 
 impl<'a> At<'a> {
-    /// As [`ThreadPool::submit_cancellable`].
+    /// Like [`ThreadPool::submit_cancellable`].
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`].
+    /// The same as for [`ThreadPool::submit`].
     pub fn submit_cancellable<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -137,10 +137,10 @@ impl<'a> At<'a> {
         self.submit_cancellable_until(Deadline::NEVER, function)
     }
 
-    /// As [`ThreadPool::try_submit_cancellable`]. Never blocks.
+    /// Like [`ThreadPool::try_submit_cancellable`]. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::try_submit`].
+    /// The same as for [`ThreadPool::try_submit`].
     pub fn try_submit_cancellable<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -149,10 +149,10 @@ impl<'a> At<'a> {
         self.submit_cancellable_until(Deadline::PASSED, function)
     }
 
-    /// As [`ThreadPool::submit_cancellable_timeout`].
+    /// Like [`ThreadPool::submit_cancellable_timeout`].
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_cancellable_timeout<T, F>(
         &self,
         timeout: Duration,
@@ -165,10 +165,10 @@ impl<'a> At<'a> {
         self.submit_cancellable_until(Deadline::after(timeout), function)
     }
 
-    /// As [`ThreadPool::submit_cancellable_deadline`].
+    /// Like [`ThreadPool::submit_cancellable_deadline`].
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_cancellable_deadline<T, F>(
         &self,
         deadline: Instant,
@@ -181,7 +181,7 @@ impl<'a> At<'a> {
         self.submit_cancellable_until(deadline.into(), function)
     }
 
-    /// As [`ThreadPool::submit_cancellable_async`].
+    /// Like [`ThreadPool::submit_cancellable_async`].
     pub fn submit_cancellable_async<T, F>(&self, function: F) -> SubmittingCancellable<'a, T, F>
     where
         F: FnOnce(&CancelToken) -> T + Send + 'static,
@@ -213,7 +213,7 @@ impl<'a> At<'a> {
     }
 }
 
-/// The future of [`ThreadPool::submit_cancellable_async`]. It keeps its place in the line of those that wait for room until it is
+/// The future of [`ThreadPool::submit_cancellable_async`]. It keeps its place in the line for room until it is
 /// ready or dropped.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct SubmittingCancellable<'a, T, F> {
@@ -223,7 +223,7 @@ pub struct SubmittingCancellable<'a, T, F> {
 }
 
 impl<T, F> SubmittingCancellable<'_, T, F> {
-    /// Whether it has given its result. Then it stays pending.
+    /// Returns whether the future was ready. After that it stays pending.
     pub fn is_terminated(&self) -> bool {
         self.attempts.is_over()
     }

@@ -1,4 +1,4 @@
-//! Items that come out when their time has come.
+//! A queue of items that can be taken when their time has come.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,8 +8,8 @@ use interlock_wait::{
     Waiter, Wake, block,
 };
 
-/// Items with a deadline each. One thread, the taker, takes each item when its deadline has passed. See `PROTOCOL.md`
-/// beside this crate.
+/// Items with a deadline each. One thread, the taker, takes each item when its deadline has passed. See
+/// `PROTOCOL.md` of this crate.
 pub struct DelayQueue<T, L: RawLock = RawWordLock> {
     state: StateLock<State<T>, L>,
 }
@@ -43,14 +43,14 @@ impl<T, L: RawLock> Default for DelayQueue<T, L> {
 }
 
 impl<T> DelayQueue<T> {
-    /// An empty queue without a taker.
+    /// Creates an empty queue without a taker.
     pub fn new() -> Self {
         Self::new_in()
     }
 }
 
 impl<T, L: RawLock> DelayQueue<T, L> {
-    /// As [`DelayQueue::new`], with a raw lock of the caller's choice.
+    /// Like [`DelayQueue::new`], with a raw lock of the caller's choice.
     pub fn new_in() -> Self {
         DelayQueue {
             state: StateLock::new(State {
@@ -62,8 +62,9 @@ impl<T, L: RawLock> DelayQueue<T, L> {
         }
     }
 
-    /// Puts an item in, to be taken when `deadline` has passed. Returns its ticket, and whether there was no taker: then the
-    /// caller must have a thread call [`DelayQueue::take_with`] until that returns `None`. Never blocks.
+    /// Puts an item in, which can be taken when `deadline` has passed. Returns its ticket, and whether there was no
+    /// taker. If there was none, the caller must let a thread call [`DelayQueue::take_with`] until that returns
+    /// `None`. Never blocks.
     pub fn put(&self, deadline: Deadline, item: T) -> (Ticket, bool) {
         let mut state = self.state.lock();
         state.added += 1;
@@ -87,15 +88,15 @@ impl<T, L: RawLock> DelayQueue<T, L> {
         (ticket, wanted)
     }
 
-    /// Takes an item back; `None` if it was taken. Never blocks.
+    /// Takes an item back. Returns `None` if it was taken already. Never blocks.
     ///
-    /// The taker is not notified: it looks again when the deadline that it waits for has passed, and may find no item.
+    /// This does not notify the taker: it looks again when its deadline has passed, and may find no item.
     pub fn take_back(&self, ticket: Ticket) -> Option<T> {
         self.state.lock().items.remove(&ticket)
     }
 
-    /// Takes the item whose deadline passed first. Blocks until there is one. Returns `None` if there is no item at all, so
-    /// that the caller is not the taker any more, or if `context` ended the wait.
+    /// Takes the item whose deadline passed first. Blocks until a deadline has passed. Returns `None` if the queue
+    /// is empty, and then the caller is not the taker any more; or if `context` ended the wait.
     pub fn take_with(&self, context: &mut WaitContext<'_>) -> Option<T> {
         loop {
             let waiter = Waiter::thread();
@@ -113,7 +114,7 @@ impl<T, L: RawLock> DelayQueue<T, L> {
             let wake = block(&waiter, self, &mut context.bounded(deadline), || {
                 let mut state = self.state.lock();
                 state.taker.remove(&waiter);
-                // The caller that puts in the next item is told to find another taker.
+                // The next `put` tells its caller to find another taker.
                 state.served = false;
             });
             if wake != Wake::Notified {
@@ -125,12 +126,12 @@ impl<T, L: RawLock> DelayQueue<T, L> {
         }
     }
 
-    /// How many items there are, at this moment. Never blocks.
+    /// Returns how many items there are, at this moment. Never blocks.
     pub fn len(&self) -> usize {
         self.state.lock().items.len()
     }
 
-    /// Whether there is no item, at this moment. Never blocks.
+    /// Returns whether the queue is empty at this moment. Never blocks.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,8 +1,8 @@
-//! The end of a task of the Rust pool, and the callbacks that hear of it.
+//! The end of a task of the Rust pool, and its callbacks.
 //!
-//! The end of one task may be the beginning of the next. A callback that ends another task does not call the other task's callbacks:
-//! it returns them. So the callbacks of a chain are called in a loop, on no deeper stack than one of them needs. They come in
-//! the order in which nested calls would come.
+//! The end of one task may be the beginning of the next. A callback that ends another task does not call the other
+//! task's callbacks: it returns them. So a loop calls the callbacks of a chain, and needs no more stack than one of
+//! them. It calls them in the order of nested calls.
 
 use interlock_wait::fork;
 
@@ -11,15 +11,15 @@ use crate::panics::Panics;
 use crate::step::step;
 use crate::task_error::{Panic, TaskError};
 
-/// Called at the end of a task, by the thread that ended it. Returns what became due by that.
+/// Called at the end of a task, by the thread that ended it. Returns the callbacks that this has made due.
 pub(crate) type Callback<T> = Box<dyn FnOnce(&End<T>) -> Option<Box<dyn Link>> + Send>;
 
-/// The callbacks of a task that are due. There is at least one when it is made.
+/// The callbacks of a task that are due. At first there is at least one.
 pub(crate) trait Link {
-    /// Calls the next one.
+    /// Calls the next callback.
     fn call_next(&mut self) -> Option<Box<dyn Link>>;
 
-    /// Whether all were called.
+    /// Returns whether all were called.
     fn is_over(&self) -> bool;
 }
 
@@ -37,7 +37,7 @@ impl<T> End<T> {
         }
     }
 
-    /// Whether the task belongs to the process that this one was forked from: it does not end here.
+    /// Returns whether the task belongs to the process that this one was forked from, so that it does not end here.
     pub(crate) fn is_foreign(&self) -> bool {
         self.generation != fork::generation()
     }
@@ -51,19 +51,19 @@ impl<T> End<T> {
         self.take_value().or_else(|| self.why_none().map(Err))
     }
 
-    /// Takes the result out. `None` if there is none, for whatever reason.
+    /// Takes the result out, if there is one.
     #[inline]
     pub(crate) fn take_value(&self) -> Option<Result<T, TaskError>> {
         let value = step(|| self.outcome.take_value());
         value.map(|result| result.map_err(TaskError::Panicked))
     }
 
-    /// Why there is no result, if there will never be one.
+    /// Returns why there is no result, if there will never be one.
     #[cold]
     fn why_none(&self) -> Option<TaskError> {
         match step(|| self.outcome.phase()) {
             phase if phase.is_cancelled() => Some(TaskError::Cancelled),
-            // It came after the caller looked, and the next look finds it; or it was taken.
+            // The result came after the caller had looked, and the next look finds it; or it was taken.
             Phase::Finished if step(|| self.outcome.value(|_| ())).is_some() => None,
             Phase::Finished => Some(TaskError::Taken),
             _ if self.is_foreign() => Some(TaskError::Forked),
@@ -88,20 +88,20 @@ impl<T> End<T> {
     }
 }
 
-/// Calls the callbacks of a task that are due, and all that become due by that.
+/// Calls the due callbacks of a task, and all callbacks that these make due.
 pub(crate) fn call_all<T>(end: &End<T>, due: Due<Callback<T>>, panics: &mut Panics) {
     for callback in due.callbacks() {
         call(end, callback, panics);
     }
 }
 
-/// Calls a callback, and all that become due by that.
+/// Calls a callback, and all callbacks that this makes due.
 pub(crate) fn call<T>(end: &End<T>, callback: Callback<T>, panics: &mut Panics) {
     let mut open: Vec<_> = panics.catch(|| callback(end)).flatten().into_iter().collect();
     while let Some(mut link) = open.pop() {
         let next = panics.catch(|| link.call_next()).flatten();
         if link.is_over() {
-            // A result that no caller took may go with it.
+            // This may drop a result that no caller took.
             panics.catch(|| drop(link));
         } else {
             open.push(link);

@@ -1,8 +1,8 @@
-//! What a worker does for a task of its own pool that it waits for: it runs the task, unless another worker has begun with it.
+//! Lets a worker that waits for a task of its own pool run that task, unless another worker has begun with it.
 //!
-//! The task runs within the one that waits, on the same stack, as long as half of that is free. Then a stand-in runs it: a
-//! thread with a stack of its own, for which the worker waits. So as many tasks go on at once as before. Claims: `PROTOCOL.md` beside
-//! this crate.
+//! The task runs inside the waiting task, on the same stack, as long as half of the stack is free. After that, a
+//! stand-in runs it: a thread with a stack of its own, for which the worker waits. So the number of tasks that run
+//! at once stays the same. The claims are in `PROTOCOL.md` of this crate.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -15,34 +15,34 @@ use crate::inner::{Work, own_pool};
 const MOST_STACKS: u32 = 32;
 
 thread_local! {
-    /// The middle of the stack of this thread, once it was asked for; 0 if nothing is known of it.
+    /// The middle of this thread's stack, once it was looked up; 0 if it is not known.
     static MIDDLE: Cell<Option<usize>> = const { Cell::new(None) };
-    /// Of how many threads, each of which waits for the next, this one is the last.
+    /// The length of the chain of threads, each waiting for the next, of which this thread is the last.
     static STACKS: Cell<u32> = const { Cell::new(1) };
 }
 
-/// A task that a worker may run when it waits for it.
+/// A task that a worker may run while it waits for it.
 pub(crate) trait Help: Send + Sync {
-    /// The number of the pool that it was submitted to; 0 for none.
+    /// Returns the number of the pool that it was submitted to; 0 if there is none.
     fn pool(&self) -> u32;
 
-    /// Whether no worker has begun with it, and it was not cancelled.
+    /// Returns whether no worker has begun with it, and it was not cancelled.
     fn is_pending(&self) -> bool;
 
-    /// Whether it is `work`.
+    /// Returns whether it is `work`.
     fn is(&self, work: &Arc<dyn Work>) -> bool;
 }
 
-/// What became of a task that a worker waits for.
+/// The way in which a task that a worker waits for gets run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Helped {
-    /// It has been run, or others see to it.
+    /// The calling worker has run it, or another thread runs it.
     Here,
     /// A stand-in runs it.
     Elsewhere,
 }
 
-/// The task was not run by the worker that waits for it: its stack has no room, and it can have no stand-in.
+/// The waiting worker can't run the task: its stack has no room, and no stand-in can be started.
 pub(crate) struct NotHelped;
 
 /// Runs `task`, if it waits in the pool whose worker the calling thread is.
@@ -68,7 +68,8 @@ pub(crate) fn help(task: Arc<dyn Help>) -> Result<Helped, NotHelped> {
     Ok(Helped::Elsewhere)
 }
 
-/// Whether at least half of the stack is free. A task that runs within others has as much room as that, at the least.
+/// Returns whether at least half of the stack is free. So a task that runs inside others has at least that much
+/// room.
 fn has_room() -> bool {
     let here = 0_u8;
     let middle = MIDDLE.get().unwrap_or_else(|| {

@@ -1,6 +1,6 @@
-//! What a thread pool and its workers share: the core, with operating-system threads as workers.
+//! The part that a thread pool and its workers share: the core, with operating-system threads as workers.
 //!
-//! Claims: `PROTOCOL.md` beside this crate.
+//! The claims are in `PROTOCOL.md` of this crate.
 
 use std::cell::RefCell;
 use std::io;
@@ -20,18 +20,18 @@ use crate::table::Stats;
 use crate::task_error::SubmitError;
 use crate::workers::{Growth, Runner, Running, Started, WorkerToken};
 
-/// The numbers of pools. 0 is none.
+/// The number of the next pool. 0 stands for no pool.
 static NUMBERS: AtomicU32 = AtomicU32::new(1);
 
 thread_local! {
-    /// The pool whose worker this thread is, in the process in which it is one.
+    /// The pool whose worker this thread is, and the process in which it is one.
     static OWN: RefCell<Option<(Arc<Inner>, u32)>> = const { RefCell::new(None) };
 }
 
-/// The pool whose worker the calling thread is.
+/// Returns the pool whose worker the calling thread is.
 pub(crate) fn own_pool() -> Option<Arc<Inner>> {
     OWN.with_borrow(|own| match own {
-        // In the child of a fork, the thread that forked is no worker.
+        // In the child of a fork, the thread that forked is not a worker any more.
         Some((inner, generation)) if *generation == fork::generation() => Some(inner.clone()),
         _ => None,
     })
@@ -48,20 +48,21 @@ pub(crate) struct Home {
 
 /// The side of a task that its pool sees.
 pub(crate) trait Work: Send + Sync {
-    /// Begins with it. Returns `false` if it is not to be run. The caller makes this a step.
+    /// Begins with the task. Returns `false` if it should not be run. The caller wraps this in a step.
     fn begin(&self) -> bool;
 
-    /// Runs it after it was begun with, and counts it by `running`.
+    /// Runs the task after `begin`, and counts it by `running`.
     fn run(&self, running: Running<'_>);
 
-    /// Cancels it after it was taken out of the queue.
+    /// Cancels the task after it was taken out of the queue.
     fn cancel(&self) -> bool;
 
-    /// Gives it up: it is run in the parent process.
+    /// Gives the task up: the parent process runs it.
     fn abandon(&self);
 }
 
-/// Runs a task that a worker took, if it `has_begun` with it. No panic of the program's code comes out of this.
+/// Runs a task that a worker took, if the worker `has_begun` with it. No panic of the program's code leaves this
+/// function.
 fn run(work: Arc<dyn Work>, has_begun: bool, running: Running<'_>) {
     let mut panics = Panics::NONE;
     if has_begun {
@@ -69,12 +70,12 @@ fn run(work: Arc<dyn Work>, has_begun: bool, running: Running<'_>) {
     } else {
         step(|| drop(running));
     }
-    // Its result may go with it, if there is no handle.
+    // If there is no handle, this may drop the result.
     panics.catch(|| drop(work));
     panics.discard();
 }
 
-/// What a pool and its workers share.
+/// The part that a pool and its workers share.
 pub(crate) struct Inner {
     core: PoolCore<Arc<dyn Work>>,
     pub(crate) limit: usize,
@@ -82,16 +83,17 @@ pub(crate) struct Inner {
     stack_size: usize,
     /// A number that no other pool has.
     pub(crate) number: u32,
-    /// Whether submitters wait for room.
+    /// Whether submitters may have to wait for room.
     is_bounded: bool,
-    /// One more than the generation of the process in which the pool has, or had, a worker for certain; 0 if it never had
-    /// one. Such a worker stays until the queue is shut down and empty.
+    /// One more than the generation of the process in which the pool certainly has, or had, a worker; 0 if it never
+    /// had one. Such a worker stays until the queue is shut down and empty.
     has_worker_since: AtomicU32,
-    /// The same for the process in which all workers that the limit allows have started. Puts need not ask the table then.
+    /// The same for the process in which all workers that the limit allows have started. Then puts need not look at
+    /// the table.
     is_full_since: AtomicU32,
 }
 
-/// Why a task was not taken.
+/// Why a task was not accepted.
 pub(crate) enum Refusal {
     Full,
     Refused,
@@ -100,7 +102,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The error that returns `function`.
+    /// Returns the error that returns `function`.
     pub(crate) fn with<F>(self, function: F) -> SubmitError<F> {
         match self {
             Refusal::Full => SubmitError::Full(function),
@@ -112,7 +114,7 @@ impl Refusal {
 }
 
 impl Inner {
-    /// A pool of at most `limit` workers, without any.
+    /// Creates a pool for at most `limit` workers, and starts none.
     pub(crate) fn new(limit: usize, name: String, stack_size: usize, max_pending: usize) -> Self {
         Inner {
             core: PoolCore::new(limit, max_pending),
@@ -127,7 +129,7 @@ impl Inner {
         }
     }
 
-    /// The core. In the child of a fork, without the tasks and workers of the parent.
+    /// Returns the core. In the child of a fork, without the tasks and workers of the parent.
     pub(crate) fn core(&self) -> &PoolCore<Arc<dyn Work>> {
         for work in step(|| self.core.forget_parent()).into_iter().flatten() {
             let mut panics = Panics::NONE;
@@ -138,7 +140,7 @@ impl Inner {
         &self.core
     }
 
-    /// What a task knows of the pool that it is submitted to.
+    /// Returns what a task stores about its pool.
     pub(crate) fn home(self: &Arc<Self>) -> Home {
         Home {
             pool: self.number,
@@ -146,12 +148,12 @@ impl Inner {
         }
     }
 
-    /// Whether the calling thread is a worker of this pool.
+    /// Returns whether the calling thread is a worker of this pool.
     pub(crate) fn is_own(&self) -> bool {
         own_pool().is_some_and(|own| own.number == self.number)
     }
 
-    /// Takes the task out for which `matches` is true, if it waits.
+    /// Takes out the task for which `matches` is true, if it waits.
     pub(crate) fn take_back(&self, matches: impl FnMut(&Arc<dyn Work>) -> bool) {
         drop(step(|| self.core.take_back(matches)));
     }
@@ -168,7 +170,7 @@ impl Inner {
         }
     }
 
-    /// Accepts no more tasks.
+    /// Stops the pool from accepting tasks.
     pub(crate) fn shutdown(&self) {
         step(|| self.core.shutdown());
     }
@@ -179,7 +181,7 @@ impl Inner {
         step(|| core.stats())
     }
 
-    /// Takes out the tasks that wait, and counts them as dropped.
+    /// Takes out the waiting tasks, and counts them as dropped.
     pub(crate) fn drain(&self) -> Vec<Arc<dyn Work>> {
         let core = self.core();
         step(|| {
@@ -189,8 +191,8 @@ impl Inner {
         })
     }
 
-    /// Gives a task to a new worker if the pool has none, or else puts it into the queue. Blocks while that is full, until
-    /// `deadline`. A worker of this pool does not wait without a deadline: it puts the task in.
+    /// Gives a task to a new worker if the pool has no worker; otherwise puts it into the queue. Blocks while the
+    /// queue is full, until `deadline`. A worker of this pool never waits without a deadline: it ignores the bound.
     pub(crate) fn submit(
         self: &Arc<Self>,
         priority: i64,
@@ -220,14 +222,14 @@ impl Inner {
                 Ok(())
             }
             Err(PutError::Full(_)) => Err(Refusal::Full),
-            // There is no host, so it was an observer.
+            // There is no host, so an observer refused the wait.
             Err(PutError::Interrupted(_)) => Err(Refusal::Refused),
             Err(PutError::ShutDown(_) | PutError::Retired(_)) => Err(Refusal::ShutDown),
         }
     }
 
-    /// Makes sure that the pool has a worker. Returns whether it is a new one, which begins with `work`: a task that was put
-    /// into the queue before could not be taken out again.
+    /// Makes sure that the pool has a worker. Returns whether the worker is new, and begins with `work`. (`work` is
+    /// not in the queue yet, because it could not be taken out again.)
     #[cold]
     fn start_first_worker(self: &Arc<Self>, work: &Arc<dyn Work>) -> Result<bool, Refusal> {
         self.core();
@@ -248,8 +250,8 @@ impl Inner {
         }
     }
 
-    /// Starts a worker for a task that was put and found none idle, if the limit allows it. If no thread can be started, the
-    /// workers that there are run the task.
+    /// Starts a worker for a task that found no idle worker, if the limit allows it. If no thread can be started,
+    /// the present workers run the task.
     #[cold]
     fn start_missing_worker(self: &Arc<Self>, placed: PutOutcome) {
         if step(|| self.core.missing(Growth::UnlessIdle(placed))) > 0 {
@@ -261,7 +263,7 @@ impl Inner {
         }
     }
 
-    /// Starts another worker, if the pool may have one. It begins with `first`.
+    /// Starts another worker, if the limit allows it. The worker begins with `first`.
     fn start_worker(self: &Arc<Self>, first: Option<Arc<dyn Work>>) -> Started<Refusal> {
         match first {
             None => self.core.try_start(|token| self.start_thread(token, None)),
@@ -291,8 +293,8 @@ impl Inner {
         spawn_named(&name, self.stack_size, move || worker.live()).map_err(Refusal::NoThread)
     }
 
-    /// Starts a thread that calls `body` as a worker of this pool does, and then ends. It does not count as a worker: it stands
-    /// in for one that waits for it.
+    /// Starts a thread that calls `body` as a worker of this pool does, and then exits. The thread does not count
+    /// as a worker: it stands in for a worker that waits for it.
     #[cold]
     pub(crate) fn start_stand_in(self: &Arc<Self>, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let (inner, name) = (self.clone(), format!("{}-nested", self.name));
@@ -303,7 +305,7 @@ impl Inner {
 
     /// Calls `body` on a thread that was started for this pool: as one of its workers.
     fn as_worker(self: &Arc<Self>, name: &str, body: impl FnOnce()) {
-        // The kernel keeps less of a name: it is cut between two characters.
+        // The kernel keeps only part of a long name, which is cut between two characters.
         thread::set_name(name);
         if observes(Interest::Waits) {
             let me = ThreadId::current();
@@ -328,12 +330,12 @@ struct Worker {
     generation: u32,
     /// The task that it was started for, which is not in the queue.
     first: Option<Arc<dyn Work>>,
-    /// Whether the task that it took last is to be run.
+    /// Whether the task that it took last should be run.
     has_begun: bool,
 }
 
 impl Worker {
-    /// Whether a task has forked and this is the child, whose only thread is no worker.
+    /// Returns whether a task has forked and this is the child. Its only thread is not a worker.
     fn has_forked(&self) -> bool {
         self.generation != fork::generation()
     }
@@ -342,7 +344,7 @@ impl Worker {
         format!("{}-{}", self.inner.name, self.token.number())
     }
 
-    /// Runs from the start of the thread to its end.
+    /// Runs the worker, from the start of its thread to the end.
     fn live(mut self) {
         let inner = self.inner.clone();
         if observes(Interest::Waits) {

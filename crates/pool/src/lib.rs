@@ -1,9 +1,10 @@
 //! Pools of threads that run tasks, and the results of these tasks.
 //!
-//! - [`ThreadPool`] runs tasks on at most so many threads, and a [`Task`] is the way to the result of one;
-//! - [`Outcome`] is the result of a task, given once, for any number of waiters;
-//! - [`PoolCore`] is what every pool is made of: the queue of its tasks, its workers, its counts, its end;
-//! - [`ReorderBuffer`] puts results that come in any order in line.
+//! - [`ThreadPool`] runs tasks on a limited number of threads, and a [`Task`] is the handle for the result of a
+//!   task;
+//! - [`Outcome`] is the result of a task, which is set once, for any number of waiters;
+//! - [`PoolCore`] is the core of every pool: the queue of its tasks, its workers, its counts, its end;
+//! - [`ReorderBuffer`] brings results that come in any order into line.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![warn(missing_debug_implementations)]

@@ -1,19 +1,20 @@
-//! The listeners of a task: the callbacks and watches that hear of its end.
+//! The listeners of a task: callbacks and watches, which learn of its end.
 
 use interlock_queue::{Fifo, Queue};
 use interlock_wait::primitive::Arc;
 
-/// Hears of the end of outcomes: each outcome puts in the number under which the watch was registered with it.
+/// A queue that learns of the end of outcomes: each outcome puts in the number under which the watch was
+/// registered.
 pub type Watch = Queue<Fifo<usize>>;
 
-/// A callback or a watch that is told of the end.
+/// A callback or a watch that learns of the end.
 pub(crate) enum Listener<C> {
     Callback(C),
     Watch(Arc<Watch>, usize),
 }
 
-/// The listeners of an outcome, in the order in which they came. Most outcomes have one at most, which needs no allocation:
-/// `more` has one only if `first` has one.
+/// The listeners of an outcome, in the order in which they came. Most outcomes have at most one, which needs no
+/// allocation: `more` contains listeners only if `first` is set.
 pub(crate) struct Listeners<C> {
     first: Option<Listener<C>>,
     #[expect(

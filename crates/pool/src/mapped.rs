@@ -1,4 +1,4 @@
-//! Calls of one function for many items, on the workers of a pool, and their results.
+//! Calls one function for many items, on the workers of a pool, and returns the results.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -15,19 +15,19 @@ use crate::task::Task;
 use crate::task_error::{Panic, SubmitError, TaskError};
 use crate::thread_pool::ThreadPool;
 
-/// How many calls are submitted ahead, for each worker.
+/// For each worker, how many calls are submitted ahead.
 const AHEAD: usize = 64;
 
-/// The calls of a function for items, submitted as room is made for them, as tasks with results of type `R`. Dropping it
-/// cancels what no worker has begun with.
+/// The calls of a function for items, submitted as room is made for them, as tasks with results of type `R`.
+/// Dropping it cancels the calls that no worker has begun with.
 struct Calls<'a, I: Iterator, F, R> {
     pool: &'a ThreadPool,
     items: Fuse<I>,
     function: Arc<F>,
-    /// The tasks whose results have not been taken, and perhaps some that are done.
+    /// The tasks whose results have not been taken, and perhaps some others that are done.
     tasks: VecDeque<Task<R>>,
     has_ended: bool,
-    /// Why no further call can be submitted. The readers get it at the end.
+    /// Why no further call can be submitted. The reader gets it at the end.
     refusal: Option<SubmitError<()>>,
 }
 
@@ -67,7 +67,7 @@ impl<'a, I: Iterator, F, R> Calls<'a, I, F, R> {
         false
     }
 
-    /// The error of the call that could not be submitted. There is none after it.
+    /// Returns the error of the call that could not be submitted. It is the last result.
     fn end<T>(&mut self) -> Option<Result<T, TaskError>> {
         let refusal = self.refusal.take()?;
         Some(Err(TaskError::NotSubmitted(refusal)))
@@ -75,7 +75,7 @@ impl<'a, I: Iterator, F, R> Calls<'a, I, F, R> {
 }
 
 impl<I: Iterator, F, R> Drop for Calls<'_, I, F, R> {
-    /// Cancels all tasks, whatever panics.
+    /// Cancels all tasks, even if something panics.
     fn drop(&mut self) {
         let mut panics = Panics::NONE;
         for task in self.tasks.drain(..) {
@@ -88,8 +88,8 @@ impl<I: Iterator, F, R> Drop for Calls<'_, I, F, R> {
 
 /// The results of [`ThreadPool::map`], in the order of the items.
 ///
-/// Each step blocks until the next result has come. Dropping it cancels what no worker has begun with. If a call cannot be
-/// submitted, because the pool was shut down, the last result says so.
+/// Each step blocks until the next result has come. Dropping it cancels the calls that no worker has begun with. If
+/// a call cannot be submitted, because the pool was shut down, the last result says so.
 #[must_use = "it is lazy, and dropping it cancels what no worker has begun with"]
 pub struct Mapped<'a, I: Iterator, F, T> {
     calls: Calls<'a, I, F, T>,
@@ -123,20 +123,21 @@ where
 
 /// The results of [`ThreadPool::map_unordered`], as they come.
 ///
-/// Each step blocks until a result has come. Dropping it cancels what no worker has begun with. If a call cannot be submitted,
-/// because the pool was shut down, the last result says so. There is one result for each call: if a wait fails, its error is the
-/// result of one of the calls that go on. In the child of a fork, the calls that the parent has not ended are errors.
+/// Each step blocks until a result has come. Dropping it cancels the calls that no worker has begun with. If a call
+/// cannot be submitted, because the pool was shut down, the last result says so. There is one result for each call:
+/// if a wait fails, its error is the result of one of the calls that go on. In the child of a fork, the calls that
+/// the parent has not ended are errors.
 #[must_use = "it is lazy, and dropping it cancels what no worker has begun with"]
 pub struct MappedUnordered<'a, I: Iterator, F, T> {
     calls: Calls<'a, I, F, ()>,
     results: Arc<Results<T>>,
-    /// How many calls were submitted. Their numbers are smaller.
+    /// How many calls were submitted. All their numbers are smaller than this.
     submitted: usize,
     /// How many results have yet to be taken.
     coming: usize,
-    /// The calls whose results were given up: errors have taken their places.
+    /// The calls whose results were given up and replaced by errors.
     given_up: BTreeSet<usize>,
-    /// The process that has submitted them, and which of them an earlier process has: see [`Earlier`].
+    /// The process that submitted the calls; for the calls of an earlier process, see [`Earlier`].
     generation: u32,
     earlier: Earlier,
 }
@@ -144,7 +145,7 @@ pub struct MappedUnordered<'a, I: Iterator, F, T> {
 /// The calls of the process that this one was forked from.
 #[derive(Default)]
 struct Earlier {
-    /// Their numbers are smaller.
+    /// All their numbers are smaller than this.
     end: usize,
     /// How many of their results have not been taken.
     coming: usize,
@@ -163,8 +164,8 @@ impl<'a, I: Iterator, F, T> MappedUnordered<'a, I, F, T> {
         }
     }
 
-    /// In the child of a fork: lets the pool give up what waits in the parent. After that, no result of an earlier call comes
-    /// that is not there: what runs, runs in the parent.
+    /// In the child of a fork, lets the pool give up the tasks that wait in the parent. After that, no more results
+    /// of earlier calls come: the parent runs these calls.
     fn notice_fork(&mut self) {
         if self.generation != fork::generation() {
             self.generation = fork::generation();
@@ -180,7 +181,7 @@ impl<'a, I: Iterator, F, T> MappedUnordered<'a, I, F, T> {
 /// Results with the numbers of their calls.
 type Results<T> = FifoQueue<(usize, Result<T, TaskError>)>;
 
-/// Puts the result of a call into the queue: at the latest when it is dropped, because the call was cancelled.
+/// Puts the result of a call into the queue, at the latest when it is dropped because the call was cancelled.
 struct Sender<T> {
     results: Arc<Results<T>>,
     number: usize,
@@ -230,7 +231,8 @@ where
                 has_sent: false,
             };
             move || {
-                // What a panic left half done is the program's: its next calls may see it, as with any pool.
+                // State that a panic left half changed is the program's: its next calls may see it, as with any
+                // pool.
                 let result = catch_unwind(AssertUnwindSafe(|| function(item)));
                 sender.send(result.map_err(|payload| TaskError::Panicked(Panic::new(payload))));
             }
@@ -240,10 +242,10 @@ where
         has_submitted
     }
 
-    /// Waits for a result, of whichever call. Blocks until one has come.
+    /// Waits for the result of any call. Blocks until one has come.
     ///
     /// # Errors
-    /// None comes for one of the calls, which counts as taken: this is its error.
+    /// One of the calls will have no result. It counts as taken, and this is its error.
     fn receive(&mut self) -> Result<(usize, Result<T, TaskError>), TaskError> {
         if let Ok(received) = step(|| self.results.try_get()) {
             return Ok(received);
@@ -257,12 +259,12 @@ where
         while tasks.front().is_some_and(Task::is_done) {
             tasks.pop_front();
         }
-        // A worker of this pool might be the only one that could run it.
+        // A worker of this pool might be the only thread that could run the call.
         let received = match tasks.front().map(Task::help) {
             Some(Err(error)) => Err(error),
             // The queue is never shut down, so only an observer ends the wait early.
             Some(Ok(_)) => self.results.get().map_err(|_| TaskError::Refused),
-            // All have been run or cancelled: the last result is being put in.
+            // All calls have been run or cancelled: the last result is being put in.
             None => self
                 .results
                 .get_with(&mut WaitContext::uninterruptible())
@@ -293,7 +295,7 @@ where
                 Ok(received) => received,
                 Err(error) => return Some(Err(error)),
             };
-            // A call that could not be submitted has a number that no submitted one has.
+            // The number of the call that could not be submitted differs from all submitted ones.
             if number == self.submitted || self.given_up.remove(&number) {
                 continue;
             }
@@ -334,8 +336,8 @@ where
 impl ThreadPool {
     /// Calls `function` for each item, on the workers. Returns an iterator over the results, in the order of the items.
     ///
-    /// It is lazy: it takes items, and submits calls, as its results are taken, some calls for each worker ahead. So `items`
-    /// may be endless. Each step blocks until the next result has come.
+    /// It is lazy: it takes items and submits calls only as its results are taken, and stays some calls for each
+    /// worker ahead. So `items` may be endless. Each step blocks until the next result has come.
     ///
     /// ```
     /// let pool = interlock::pool::ThreadPool::new(4);
@@ -351,7 +353,7 @@ impl ThreadPool {
         Mapped::new(self, items.into_iter(), function)
     }
 
-    /// As [`ThreadPool::map`], but yields the results as they come.
+    /// Like [`ThreadPool::map`], but yields the results in the order in which they come.
     ///
     /// ```
     /// let pool = interlock::pool::ThreadPool::new(4);
@@ -368,11 +370,11 @@ impl ThreadPool {
         MappedUnordered::new(self, items.into_iter(), function)
     }
 
-    /// As [`ThreadPool::map`], but one task calls `function` for `size` items, one after the other. For calls that take less
-    /// time than a task costs (about a microsecond).
+    /// Like [`ThreadPool::map`], but one task calls `function` for `size` items, one after the other. Use it for
+    /// calls that take less time than the overhead of a task (about a microsecond).
     ///
-    /// If a call panics, its result is the error; the others of its task are made all the same. If a task was not run, there
-    /// is one error for all its calls.
+    /// If a call panics, its result is the error, and the other calls of its task are still made. If a task was not
+    /// run, there is one error for all its calls.
     ///
     /// ```
     /// let pool = interlock::pool::ThreadPool::new(4);
@@ -400,8 +402,8 @@ impl ThreadPool {
     /// Calls `function`, which may fail, for each item, on the workers. Blocks until all calls have succeeded, or one has
     /// failed. Returns the results in the order of the items.
     ///
-    /// The first error in this order ends it: it takes no more items, cancels the calls that no worker has begun with, and
-    /// does not wait for those that run.
+    /// The first error in this order ends the map: it takes no more items, cancels the calls that no worker has
+    /// begun with, and does not wait for running calls.
     ///
     /// ```
     /// use interlock::pool::{MapError, ThreadPool};
@@ -414,7 +416,7 @@ impl ThreadPool {
     /// ```
     ///
     /// # Errors
-    /// A call failed, or panicked, or could not be submitted.
+    /// A call failed, panicked, or could not be submitted.
     pub fn try_map<I, T, E, F>(&self, items: I, function: F) -> Result<Vec<T>, MapError<E>>
     where
         I: IntoIterator<Item: Send + 'static>,

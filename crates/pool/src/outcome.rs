@@ -1,6 +1,6 @@
 //! The result of a task: a value that is set once, and that any number of threads can wait for.
 //!
-//! The phases, their steps and the claims about them are in `PROTOCOL.md` beside this crate.
+//! `PROTOCOL.md` of this crate describes the phases, their steps and the claims about them.
 
 use std::fmt;
 
@@ -19,26 +19,26 @@ pub enum Phase {
     Pending,
     /// A worker is running it.
     Running,
-    /// It was cancelled, and the worker that takes it does not know yet.
+    /// It was cancelled, and the worker that will take it does not know yet.
     Cancelled,
-    /// It was cancelled, and its watches were told. Final.
+    /// It was cancelled, and its watches were notified. Final.
     CancelledAndNotified,
     /// It has a value. Final.
     Finished,
 }
 
 impl Phase {
-    /// Whether there is nothing more to wait for.
+    /// Returns whether there is nothing more to wait for.
     pub fn is_done(self) -> bool {
         !matches!(self, Phase::Pending | Phase::Running)
     }
 
-    /// Whether it was cancelled.
+    /// Returns whether it was cancelled.
     pub fn is_cancelled(self) -> bool {
         matches!(self, Phase::Cancelled | Phase::CancelledAndNotified)
     }
 
-    /// Whether the watches have been told.
+    /// Returns whether the watches have been notified.
     pub fn is_final(self) -> bool {
         matches!(self, Phase::CancelledAndNotified | Phase::Finished)
     }
@@ -54,18 +54,18 @@ struct State<T, C> {
     listeners: Listeners<C>,
 }
 
-/// What a step left to do: the callbacks that are due. Waiters and watches have been told.
+/// The rest of a step: the callbacks that are due. Waiters and watches have been notified.
 #[must_use = "the callbacks were not called yet"]
 pub struct Due<C>(Listeners<C>);
 
 impl<C> Due<C> {
-    /// Whether there is no callback, and no watch that was told.
+    /// Returns whether there is no callback, and no watch was notified.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The callbacks, in the order in which they came.
+    /// Returns the callbacks, in the order in which they came.
     pub fn callbacks(self) -> impl Iterator<Item = C> {
         self.0.into_iter().filter_map(|listener| match listener {
             Listener::Callback(callback) => Some(callback),
@@ -107,7 +107,7 @@ impl<T, C> Contents<T, C> {
 pub enum Refusal {
     /// The phase does not allow it.
     Phase(Phase),
-    /// The outcome is retired: its host takes the steps.
+    /// The outcome is retired: its host makes the steps.
     Retired,
 }
 
@@ -158,7 +158,7 @@ impl<T, C, L: RawLock> Default for Outcome<T, C, L> {
 }
 
 impl<T, C, L: RawLock> Outcome<T, C, L> {
-    /// A pending outcome.
+    /// Creates a pending outcome.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Outcome {
@@ -166,7 +166,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// A pending outcome.
+    /// Creates a pending outcome.
     #[cfg(loom)]
     pub fn new() -> Self {
         Outcome {
@@ -174,16 +174,17 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// Its phase at this moment. Never blocks.
+    /// Returns its phase at this moment. Never blocks.
     #[inline]
     pub fn phase(&self) -> Phase {
         self.state.lock().phase
     }
 
-    /// Begins with the task. Returns `true` if it is to be run, and `false` if it was cancelled: the watches are told now.
+    /// Begins with the task. Returns `true` if it should be run, and `false` if it was cancelled, and then notifies
+    /// the watches.
     ///
     /// # Errors
-    /// It was begun or finished before, or is retired.
+    /// The task has begun or finished before, or the outcome is retired.
     #[inline]
     pub fn begin(&self) -> Result<bool, Refusal> {
         let mut state = self.state.lock();
@@ -209,7 +210,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
     /// Sets the value and wakes all waiters. Never blocks.
     ///
     /// # Errors
-    /// It is done or retired. The value comes back.
+    /// The outcome is done or retired. The error returns the value.
     #[inline]
     pub fn finish(&self, value: T) -> Result<Due<C>, (Refusal, T)> {
         let mut state = self.state.lock();
@@ -228,11 +229,11 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         Ok(due.tell())
     }
 
-    /// Cancels it and wakes all waiters. `None` if it was cancelled before. Never blocks. A task that is running is only asked
-    /// to stop: see [`Outcome::is_asked_to_stop`].
+    /// Cancels the task and wakes all waiters. Returns `None` if it was cancelled before. Never blocks. A running
+    /// task is only asked to stop: see [`Outcome::is_asked_to_stop`].
     ///
     /// # Errors
-    /// It is running, or finished, or retired.
+    /// The task is running or finished, or the outcome is retired.
     pub fn cancel(&self) -> Result<Option<Due<C>>, Refusal> {
         let mut state = self.state.lock();
         match (state.phase, state.retired) {
@@ -255,7 +256,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         self.state.lock().asked = true;
     }
 
-    /// Whether a caller tried to cancel the task when it was already running.
+    /// Returns whether a caller tried to cancel the task while it was running.
     pub fn is_asked_to_stop(&self) -> bool {
         self.state.lock().asked
     }
@@ -269,7 +270,8 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
     /// Registers a callback.
     ///
     /// # Errors
-    /// The outcome is done ([`Refusal::Phase`]), so the callback is due now; or it is retired. The callback comes back.
+    /// The outcome is done ([`Refusal::Phase`]), so the callback is due now; or it is retired. The error returns
+    /// the callback.
     #[inline]
     pub fn listen(&self, callback: C) -> Result<(), (Refusal, C)> {
         let mut state = self.state.lock();
@@ -283,8 +285,8 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         }
     }
 
-    /// Registers `watch`, which gets `number` at the end, or at once if the phase is final. It hears nothing of a retired
-    /// outcome.
+    /// Registers `watch`, which gets `number` at the end, or at once if the phase is final. A retired outcome does
+    /// not notify it.
     #[inline]
     pub fn watch(&self, watch: &Arc<Watch>, number: usize) {
         let mut state = self.state.lock();
@@ -303,8 +305,8 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         drop(taken);
     }
 
-    /// Retires it, for good: from now on its host takes the steps. Its contents come out. The caller must run the wake-ups,
-    /// which end the waits. Never blocks. `None` if it was retired before.
+    /// Retires the outcome for good, and returns its contents: from now on its host makes the steps. The caller
+    /// must run the wake-ups, which end the waits. Never blocks. Returns `None` if it was retired before.
     pub fn retire(&self) -> Option<(Contents<T, C>, Wakeups)> {
         let mut state = self.state.lock();
         if std::mem::replace(&mut state.retired, true) {
@@ -318,7 +320,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
         Some((contents, state.waiters.notify_all()))
     }
 
-    /// Whether nothing has happened to it yet. Never blocks.
+    /// Returns whether nothing has happened to it yet. Never blocks.
     pub fn is_untouched(&self) -> bool {
         let state = self.state.lock();
         state.phase == Phase::Pending
@@ -354,7 +356,7 @@ impl<T, C, L: RawLock> Outcome<T, C, L> {
 }
 
 impl<T: Send, C: Send, L: RawLock> Outcome<T, C, L> {
-    /// Waits until it is done. Blocks until then, or until `context` ends the wait.
+    /// Blocks until the outcome is done, or until `context` ends the wait.
     #[inline]
     pub fn wait_with(&self, context: &mut WaitContext<'_>) -> Waited {
         let state = self.state.lock();
@@ -378,7 +380,7 @@ impl<T: Send, C: Send, L: RawLock> Outcome<T, C, L> {
             }
             state.waiters.push_back(waiter.clone());
             drop(state);
-            // The end notifies all waiters, so one that leaves owes nothing to the others.
+            // The end notifies all waiters, so a waiter that leaves has no notification to pass on.
             let leave = || self.state.lock().waiters.remove(&waiter);
             let wake = block(&waiter, self, context, || {
                 leave();
@@ -397,7 +399,7 @@ impl<T: Send, C: Send, L: RawLock> Outcome<T, C, L> {
 }
 
 impl<T: Send, C: Send> Owned for State<T, C> {
-    /// The thread that began with the task, if an observer was registered then.
+    /// Returns the thread that began with the task, if an observer was registered then.
     fn owners(&self) -> Vec<ThreadIdent> {
         let runs = self.phase == Phase::Running && !self.retired;
         self.waiters.owner().filter(|_| runs).into_iter().collect()
@@ -418,14 +420,14 @@ impl<T: Send, C: Send, L: RawLock> Resource for Outcome<T, C, L> {
     }
 }
 
-/// What is left to do after a step, when the lock is released.
+/// The rest of a step, to be done when the lock is released.
 struct Told<C> {
     waiters: Wakeups,
     listeners: Listeners<C>,
 }
 
 impl<C> Told<C> {
-    /// Wakes the waiters and tells the watches. Returns the callbacks.
+    /// Wakes the waiters and notifies the watches. Returns the callbacks.
     #[inline]
     fn tell(self) -> Due<C> {
         self.waiters.run();
@@ -459,7 +461,7 @@ impl<T, C> State<T, C> {
         self.waiters.set_owner(ThreadId::current().ident());
     }
 
-    /// Enters a phase, and takes out the waiters and listeners that hear of it.
+    /// Enters a phase, and takes out the waiters and listeners that learn of it.
     #[inline]
     fn enter(&mut self, phase: Phase) -> Told<C> {
         self.phase = phase;

@@ -43,14 +43,15 @@ impl<F, T> Packet<F, T> {
         }
     }
 
-    /// Takes the function out. No other thread wants its lock: only the one that began with the task or cancelled it calls
-    /// this.
+    /// Takes the function out. No other thread wants its lock: only the thread that began with the task or
+    /// cancelled it calls this.
     fn take_function(&self) -> Option<F> {
         self.function.lock().take()
     }
 
-    /// Cancels the task unless a worker has begun with it: makes room for another one by `leave`, drops the function, and
-    /// calls what is due, all of it whatever panics. Returns whether the task is cancelled.
+    /// Cancels the task unless a worker has begun with it: calls `leave` to make room for another task, drops the
+    /// function, and calls the due callbacks. It does all of this even if something panics. Returns whether the
+    /// task is cancelled.
     fn cancel(&self, leave: impl FnOnce()) -> bool {
         match step(|| self.end.outcome.cancel()) {
             Ok(Some(due)) => {
@@ -66,16 +67,16 @@ impl<F, T> Packet<F, T> {
         }
     }
 
-    /// Begins with the task. Returns `false` if it is not to be run. The caller makes this a step.
+    /// Begins with the task. Returns `false` if it should not be run. The caller wraps this in a step.
     fn begin(&self) -> bool {
         !self.end.is_foreign() && self.end.outcome.begin() == Ok(true)
     }
 
-    /// Runs the function of a task that was begun with, by `call`, and gives the outcome its value. In the same step, before
-    /// the value, `count` gets whether the function panicked. Returns what is due.
+    /// Runs the function of a task after `begin`, by `call`, and sets the value of the outcome. In the same step,
+    /// before it sets the value, calls `count` with whether the function panicked. Returns the due callbacks.
     fn run_with(&self, call: impl FnOnce(F) -> T, count: impl FnOnce(bool)) -> Option<Due<Callback<T>>> {
         let function = self.take_function()?;
-        // What a panic left half done went with the function, or is under locks that do not poison.
+        // State that a panic left half changed was dropped with the function, or is under locks that do not poison.
         let result = catch_unwind(AssertUnwindSafe(|| call(function))).map_err(Panic::new);
         let finished = step(|| {
             count(result.is_err());
@@ -110,7 +111,7 @@ impl<F, T, I: Iterator<Item = Callback<T>>> Link for Callbacks<F, T, I> {
     }
 }
 
-/// The callbacks that are due for the task of `packet`. `None` if there are none.
+/// Returns the callbacks that are due for the task of `packet`. `None` if there are none.
 pub(crate) fn link<F: 'static, T: 'static>(
     packet: Arc<Packet<F, T>>,
     due: Due<Callback<T>>,
@@ -121,7 +122,8 @@ pub(crate) fn link<F: 'static, T: 'static>(
 }
 
 impl<F: 'static, T: 'static> Packet<F, T> {
-    /// Runs a continuation, unless it was cancelled, with the result that it waited for. Returns what became due.
+    /// Runs a continuation, unless it was cancelled, with the result that it waited for. Returns the callbacks that
+    /// became due.
     pub(crate) fn go_on<A>(self: Arc<Self>, argument: A) -> Option<Box<dyn Link>>
     where
         F: FnOnce(A) -> T,
@@ -140,7 +142,7 @@ impl<F: 'static, T: 'static> Packet<F, T> {
     }
 }
 
-/// What a task of a pool calls.
+/// The function that a task of a pool calls.
 pub(crate) trait Call<T> {
     fn call(self) -> T;
 }
@@ -170,7 +172,8 @@ impl<F: Call<T> + Send, T: Send> Work for Packet<F, T> {
         if let Some(due) = due.filter(|due| !due.is_empty()) {
             let mut panics = Panics::NONE;
             call_all(&self.end, due, &mut panics);
-            // They are code of the program that no caller waits for: a waker, or the drop of a value without a handle.
+            // These panics come from code of the program for which no caller waits: a waker, or the drop of a value
+            // without a handle.
             panics.discard();
         }
     }
@@ -201,7 +204,7 @@ impl<F: Send, T: Send> Help for Packet<F, T> {
     }
 }
 
-/// The side of a task that its handle sees.
+/// The interface of a task for its handle.
 pub(crate) trait Ends<T>: Help {
     fn end(&self) -> &End<T>;
 
@@ -217,7 +220,7 @@ impl<F: Send, T: Send> Ends<T> for Packet<F, T> {
     fn cancel(&self) -> bool {
         Packet::cancel(self, || {
             if let Some(pool) = self.home.place.as_ref().and_then(Weak::upgrade) {
-                // It comes back to a thread that has its handle, so nothing is dropped here.
+                // It comes back to a thread that holds its handle, so nothing is dropped here.
                 pool.take_back(|work| std::ptr::addr_eq(Arc::as_ptr(work), self));
             }
         })

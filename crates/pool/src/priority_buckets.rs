@@ -26,7 +26,7 @@ impl<W> Default for PriorityBuckets<W> {
     }
 }
 
-/// An emptied queue keeps its allocation if that has room for at most this many tasks.
+/// An emptied queue keeps its allocation if it has room for at most this many tasks.
 const ROOM_KEPT: usize = 1024;
 
 impl<W> PriorityBuckets<W> {
@@ -36,7 +36,7 @@ impl<W> PriorityBuckets<W> {
         self.in_others += 1;
     }
 
-    /// The first of the other buckets, if it comes before the ordinary one or that is empty.
+    /// Takes from the first of the other buckets, if it comes before the ordinary bucket, or if that is empty.
     #[cold]
     fn pop_other(&mut self) -> Option<(i64, W)> {
         let mut bucket = self.others.first_entry()?;
@@ -112,13 +112,14 @@ impl<W> PriorityBuckets<W> {
         work
     }
 
-    /// The tasks, in the order in which they would be taken.
+    /// Returns the tasks, in the order in which they would be taken.
     pub(crate) fn into_works(mut self) -> impl Iterator<Item = W> {
         std::iter::from_fn(move || self.pop().map(|(_, work)| work))
     }
 }
 
-/// The place of a task for which `matches` is true. Searches from both ends: most tasks that are removed are close to one.
+/// Returns the place of a task for which `matches` is true. Searches from both ends: most tasks that are
+/// removed are close to one.
 fn place<W>(bucket: &VecDeque<W>, mut matches: impl FnMut(&W) -> bool) -> Option<usize> {
     let last = bucket.len().checked_sub(1)?;
     (0..=last / 2)

@@ -1,5 +1,5 @@
-//! Results that come in any order, for a reader that takes them one after the other. Claims: `PROTOCOL.md` beside this
-//! crate.
+//! Results that come in any order, for a reader that takes them one after the other. The claims are in
+//! `PROTOCOL.md` of this crate.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,10 +8,10 @@ use interlock_queue::{Discard, Fifo, GetError, HostQueue, PutError, Queue, Store
 use interlock_wait::primitive::{AtomicU64, Ordering};
 use interlock_wait::{RawLock, RawWordLock, StateLock, WaitContext, Wakeups};
 
-/// The length before it is known.
+/// The value of the length before it is known.
 const UNKNOWN: u64 = u64::MAX;
 
-/// If more values than this can be taken, the reader is behind.
+/// If more values than this can be taken, the reader has fallen behind.
 const MANY: usize = 8192;
 
 /// For how many moments at a time workers wait for a reader that is behind.
@@ -19,7 +19,7 @@ const MOMENTS: u32 = 20;
 
 /// Numbered values that many threads put. A reader takes them in the order of their numbers, or as they come.
 ///
-/// It ends when its [length](ReorderBuffer::set_length) is known and as many values were put.
+/// It ends when its [length](ReorderBuffer::set_length) is known and that many values were put.
 pub struct ReorderBuffer<T, L: RawLock = RawWordLock> {
     came: Queue<Fifo<T>, L>,
     order: StateLock<Order<T>, L>,
@@ -27,7 +27,7 @@ pub struct ReorderBuffer<T, L: RawLock = RawWordLock> {
     length: AtomicU64,
     /// Whether a last value was added out of order: 0 or 1.
     ended_with: AtomicU64,
-    /// How many values were taken, about.
+    /// About how many values were taken.
     taken: AtomicU64,
     /// How many values had been taken when the reader seemed to have stopped.
     idle_at: AtomicU64,
@@ -52,7 +52,7 @@ pub struct Left<T> {
     pub came: usize,
     /// Whether the buffer had ended.
     pub ended: bool,
-    /// They end the waits for a value. The caller must run them.
+    /// The wake-ups that end the waits for a value. The caller must run them.
     pub wakeups: [Wakeups; 3],
 }
 
@@ -74,12 +74,12 @@ impl<T, L: RawLock> fmt::Debug for ReorderBuffer<T, L> {
 }
 
 impl<T, L: RawLock> ReorderBuffer<T, L> {
-    /// An empty buffer whose values are taken in the order of their numbers.
+    /// Creates an empty buffer whose values are taken in the order of their numbers.
     pub fn in_order() -> Self {
         Self::new(true)
     }
 
-    /// An empty buffer whose values are taken as they come.
+    /// Creates an empty buffer whose values are taken as they come.
     pub fn as_they_come() -> Self {
         Self::new(false)
     }
@@ -103,7 +103,7 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
     /// Puts the value with a number. Each number is put once. Never blocks.
     ///
     /// # Errors
-    /// The buffer has ended or was retired. The value comes back.
+    /// The buffer has ended or was retired. The error returns the value.
     #[inline]
     pub fn put_at(&self, number: usize, value: T) -> Result<(), T> {
         let result = self.put_in_order(number, value);
@@ -117,12 +117,13 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         result
     }
 
-    /// Under the lock of the order, so that two values do not overtake each other on their way into the queue.
+    /// Puts a value under the lock of the order, so that two values do not overtake each other on their way into
+    /// the queue.
     fn put_in_order(&self, number: usize, value: T) -> Result<(), T> {
         let mut order = self.order.lock();
         if order.by_number && order.next != number {
-            // After the end its turn does not come. `discard` ends the buffer before it takes the lock, so it finds the values
-            // that were put here before.
+            // After the end, its turn does not come. `discard` ends the buffer before it takes the lock, so it
+            // finds the values that were put here before.
             if self.came.is_over() {
                 return Err(value);
             }
@@ -143,11 +144,12 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         }
     }
 
-    /// Sets how many values there will be in all. Called once. Never blocks.
+    /// Sets the total number of values. Called once. Never blocks.
     pub fn set_length(&self, length: usize) {
         // Relaxed: published by the next step.
         self.length.store(length as u64, Ordering::Relaxed);
-        // AcqRel pairs with `put_at`. It adds nothing, but it has a place in the order of the additions, and a load has none.
+        // AcqRel pairs with `put_at`. It adds 0, but it has a place in the order of the additions, which a load has
+        // not.
         if self.put.fetch_add(0, Ordering::AcqRel) == length as u64 {
             self.end();
         }
@@ -161,7 +163,7 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
     /// Adds a last value out of order, and ends the buffer. A value that is put at the same moment may be taken after it.
     ///
     /// # Errors
-    /// The buffer has ended, or has a last value. The value comes back.
+    /// The buffer has ended, or has a last value. The error returns the value.
     pub fn end_with(&self, value: T) -> Result<(), T> {
         // Relaxed: it only has to be one. The values are under the lock of the queue.
         if self.ended_with.swap(1, Ordering::Relaxed) != 0 {
@@ -179,8 +181,8 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         (early, self.came.take_items())
     }
 
-    /// Ends the buffer and takes all values out, because the caller puts the values in order from now on. `None` if it was
-    /// retired before. Never blocks.
+    /// Ends the buffer and takes all values out, because the caller puts the values in order from now on. Returns
+    /// `None` if it was retired before. Never blocks.
     pub fn retire(&self) -> Option<Left<T>> {
         let mut order = self.order.lock();
         let (mut contents, wakeups) = self.came.retire()?;
@@ -196,7 +198,7 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
     /// Takes the next value if there is one. Never blocks.
     ///
     /// # Errors
-    /// There is no value now, or there will be none.
+    /// No value can be taken now, or none will ever come.
     #[inline]
     pub fn try_take(&self) -> Result<T, GetError> {
         let value = self.came.try_get()?;
@@ -207,7 +209,7 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
     /// Takes the next value. Blocks until there is one, or until `context` ends the wait.
     ///
     /// # Errors
-    /// There was no value for that long; there will be none; the host ended the wait.
+    /// No value came in time, none will ever come, or the host ended the wait.
     pub fn take_with(&self, context: &mut WaitContext<'_>) -> Result<T, GetError> {
         let value = self.came.get_with(context)?;
         self.count();
@@ -222,16 +224,16 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         self.taken.store(taken.wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// Whether there is a reader that is behind. Then it helps to put nothing for a moment.
+    /// Returns whether there is a reader that has fallen behind. Then it helps to put nothing for a moment.
     #[inline]
     pub fn is_behind(&self) -> bool {
         // Relaxed: a guess.
         self.kept() > MANY && self.idle_at.load(Ordering::Relaxed) != self.taken.load(Ordering::Relaxed)
     }
 
-    /// Lets a reader that is behind catch up. `moment` lets a short time pass, and returns whether it could. Returns when half
-    /// of the values were taken, or after some moments. A reader that has taken nothing in all of them is not waited for again
-    /// before it takes something.
+    /// Lets a reader that has fallen behind catch up. `moment` lets a short time pass, and returns whether it
+    /// could. Returns when half of the values were taken, or after some moments. If the reader has taken nothing in
+    /// all of them, threads do not wait for it again before it takes something.
     pub fn let_catch_up(&self, mut moment: impl FnMut() -> bool) {
         // Relaxed: a guess; it orders nothing.
         let taken = self.taken.load(Ordering::Relaxed);
@@ -247,36 +249,36 @@ impl<T, L: RawLock> ReorderBuffer<T, L> {
         }
     }
 
-    /// How many values have been put.
+    /// Returns how many values have been put.
     pub fn put(&self) -> u64 {
         // Relaxed: for information only.
         self.put.load(Ordering::Relaxed)
     }
 
-    /// How many values have had their turn.
+    /// Returns how many values have had their turn.
     pub fn came(&self) -> usize {
         self.order.lock().next
     }
 
-    /// How many values there will be in all, if that is known.
+    /// Returns the total number of values, if that is known.
     pub fn length(&self) -> Option<u64> {
         // Relaxed: as above.
         Some(self.length.load(Ordering::Relaxed)).filter(|&length| length != UNKNOWN)
     }
 
-    /// How many values can be taken at this moment.
+    /// Returns how many values can be taken at this moment.
     pub fn ready(&self) -> usize {
         self.came.len()
     }
 
-    /// How many values were put and not taken.
+    /// Returns how many values were put and not taken.
     #[inline]
     fn kept(&self) -> usize {
         self.came.len() + self.order.lock().early.len()
     }
 
-    /// Visits the values where they lie, under a lock: `visit` must only look. Those that another thread is at work on are
-    /// left out. Never blocks.
+    /// Visits the values in place, under a lock: `visit` must only read. Skips the values that another thread is
+    /// working on. Never blocks.
     pub fn try_for_each(&self, visit: &mut dyn FnMut(&T)) {
         self.came.try_for_each(visit);
         if let Some(order) = self.order.try_lock() {

@@ -1,7 +1,8 @@
-//! Tasks that borrow what is around the scope in which they are submitted.
+//! Tasks that borrow from the surroundings of the scope in which they are submitted.
 //!
-//! A scope does not end before every function that was submitted in it has been called, or dropped, with its result: each has
-//! a mark, which goes last of all that it owns, and the scope waits until there is none.
+//! A scope does not end before every function that was submitted in it has been called or dropped, and its result,
+//! too. Each function owns a mark, which is dropped after everything else that it owns, and the scope waits until
+//! no mark is left.
 
 #![expect(
     unsafe_code,
@@ -27,22 +28,22 @@ use crate::step::step;
 use crate::task_error::{Panic, SubmitError, TaskError};
 use crate::thread_pool::ThreadPool;
 
-/// A scope, in which tasks can be submitted that borrow what is around it: see [`ThreadPool::scope`].
+/// A scope for tasks that borrow from its surroundings: see [`ThreadPool::scope`].
 pub struct Scope<'scope, 'env: 'scope> {
     pool: &'env ThreadPool,
     shared: Arc<Shared>,
-    /// Whether a worker of the pool waits for the end, which then runs what waits.
+    /// Whether a worker of the pool waits for the end. Such a worker runs waiting tasks meanwhile.
     is_own: bool,
-    /// Neither lifetime may shrink or grow.
+    /// Makes the lifetimes invariant: neither may shrink or grow.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
 }
 
 impl<'scope, 'env> Scope<'scope, 'env> {
-    /// Submits `function`, as [`ThreadPool::submit`] does. It may borrow all that outlives the scope.
+    /// Submits `function`, as [`ThreadPool::submit`] does. It may borrow everything that outlives the scope.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`].
+    /// The same as for [`ThreadPool::submit`].
     pub fn submit<T, F>(&'scope self, function: F) -> Result<ScopedTask<'scope, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -51,10 +52,10 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         self.submit_until(Deadline::NEVER, function)
     }
 
-    /// As [`Scope::submit`], if there is room. Never blocks.
+    /// Like [`Scope::submit`], but fails if there is no room. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::try_submit`].
+    /// The same as for [`ThreadPool::try_submit`].
     pub fn try_submit<T, F>(&'scope self, function: F) -> Result<ScopedTask<'scope, T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -63,10 +64,10 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         self.submit_until(Deadline::PASSED, function)
     }
 
-    /// As [`Scope::submit`], but blocks for `timeout` at most.
+    /// Like [`Scope::submit`], but blocks for `timeout` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_timeout<T, F>(
         &'scope self,
         timeout: Duration,
@@ -79,10 +80,10 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         self.submit_until(Deadline::after(timeout), function)
     }
 
-    /// As [`Scope::submit`], but blocks until `deadline` at most.
+    /// Like [`Scope::submit`], but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_deadline<T, F>(
         &'scope self,
         deadline: Instant,
@@ -119,8 +120,8 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         Ok(ScopedTask::new(task, slot))
     }
 
-    /// Waits until all functions have been called or dropped, whatever panics meanwhile: an observer, or what a cancelled task
-    /// owns. Returns the first such panic.
+    /// Waits until all functions have been called or dropped, even if an observer, or a value of a cancelled task,
+    /// panics meanwhile. Returns the first such panic.
     fn wait(&self, inner: &Arc<Inner>) -> Option<Box<dyn Any + Send>> {
         let mut first = None;
         let mut context = WaitContext::uninterruptible();
@@ -133,13 +134,13 @@ impl<'scope, 'env> Scope<'scope, 'env> {
 
     /// The same, until something panics.
     fn wait_in(&self, inner: &Arc<Inner>, context: &mut WaitContext<'_>) {
-        // In the child of a fork, what waits of its parent's is dropped now. What runs, runs in the parent.
+        // In the child of a fork, this drops the waiting tasks of the parent, which runs them.
         inner.core();
         loop {
             let waiter = Waiter::thread();
             match self.shared.next(&waiter) {
                 Next::Run(task) => self.run(&task, context),
-                // If it unwinds, its waiter stays in line: it is notified in vain.
+                // If it unwinds, its waiter stays in line, where a notification has no effect.
                 Next::Wait => drop(block(&waiter, &*self.shared, context, || ())),
                 Next::End => return,
             }
@@ -150,9 +151,9 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     fn run(&self, task: &Arc<dyn Ends<()>>, context: &mut WaitContext<'_>) {
         match help(task.clone()) {
             Ok(Helped::Here) => {}
-            // Not more at once than if it ran them itself.
+            // Waits for the stand-in, so that no more tasks run at once than if this worker ran them itself.
             Ok(Helped::Elsewhere) => drop(task.end().outcome.wait_with(context)),
-            // Nothing else is sure to run it: this worker is one of those that the other workers may wait for.
+            // No other thread is sure to run it: the other workers may wait for this one.
             Err(NotHelped) => {
                 let why = format!("a task of a scope was not run: {}", TaskError::TooDeep);
                 drop(self.shared.note(Panic::new(Box::new(why))));
@@ -162,7 +163,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     }
 }
 
-/// The function of a call that a pool has refused.
+/// Returns the function of a call that a pool has refused.
 fn given_back<F, T>(slot: &Slot<F, T>, call: Box<dyn FnOnce() + Send>) -> F {
     let function = slot.take_function();
     drop(call);
@@ -173,11 +174,12 @@ fn given_back<F, T>(slot: &Slot<F, T>, call: Box<dyn FnOnce() + Send>) -> F {
 }
 
 impl ThreadPool {
-    /// Runs `body`, which may submit tasks that borrow what is around it, and waits for these. Blocks until all have ended.
+    /// Runs `body`, which may submit tasks that borrow from its surroundings, and waits for these tasks. Blocks
+    /// until all have ended.
     ///
-    /// If a worker of the pool calls this, it runs tasks of the scope itself while it waits for their end, also those that other
-    /// tasks of the scope submit meanwhile. One at a time: while it runs one, other workers have to run those for which that one
-    /// waits in another way than by [`ScopedTask::result`].
+    /// If a worker of the pool calls this, it runs tasks of the scope itself while it waits for their end, also
+    /// tasks that other tasks of the scope submit meanwhile. It runs one at a time. If that task waits for another
+    /// one in another way than by [`ScopedTask::result`], another worker has to run that one.
     ///
     /// ```
     /// let pool = interlock::pool::ThreadPool::new(4);
@@ -191,7 +193,7 @@ impl ThreadPool {
     /// assert_eq!(counts, [2, 1, 3]);
     /// ```
     ///
-    /// What a task borrows must be there when the scope ends:
+    /// The values that a task borrows must outlive the scope:
     ///
     /// ```compile_fail,E0597
     /// let pool = interlock::pool::ThreadPool::new(4);
@@ -212,9 +214,10 @@ impl ThreadPool {
     /// ```
     ///
     /// # Panics
-    /// `body` panics, or a task does whose handle was dropped (not leaked) and whose result was not taken. Or a task was not run,
-    /// because scopes in tasks of scopes are nested deeper than the stacks of a worker and its stand-ins have room for (see
-    /// [`Task::result`](crate::Task::result)). Either way all tasks have ended by then.
+    /// `body` panics; or a task panics, and its handle was dropped (not leaked) without taking the result; or a
+    /// task was not run, because scopes in tasks of scopes are nested deeper than the stacks of a worker and its
+    /// stand-ins have room for (see [`Task::result`](crate::Task::result)). In all these cases, all tasks have
+    /// ended by then.
     pub fn scope<'env, R>(&'env self, body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
         let inner = self.inner();
         let scope = Scope {

@@ -1,4 +1,4 @@
-//! What a scope and its tasks share.
+//! The state that a scope and its tasks share.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use crate::packet::Ends;
 use crate::step::step;
 use crate::task_error::Panic;
 
-/// What a scope and its tasks share.
+/// The state that a scope and its tasks share.
 pub(crate) struct Shared(WordLock<State>);
 
 pub(crate) struct State {
     /// How many functions of this process have not been dropped.
     open: usize,
-    /// The process in which they were counted. The child of a fork has none of those that its parent runs.
+    /// The process in which they were counted. The child of a fork owns none of the parent's functions.
     generation: u32,
-    /// The thread that waits until there is none, or, if it is a worker, until there is a task to run.
+    /// The thread that waits until none is open or, if it is a worker, until there is a task to run.
     end: WaitQueue,
     /// The first panic whose result was not taken.
     pub(crate) panic: Option<Panic>,
-    /// The tasks, if a worker is going to wait for them, without those that it has looked at.
+    /// The tasks, if a worker is going to wait for them, except those that it has looked at.
     tasks: Vec<Arc<dyn Ends<()>>>,
     /// The threads that run tasks, as far as an observer was registered when they began.
     running: Vec<ThreadIdent>,
@@ -59,7 +59,8 @@ impl Shared {
         state
     }
 
-    /// Adds a task, for the worker that waits for the end: it runs what no other worker has begun with.
+    /// Adds a task for the worker that waits for the end. That worker runs it, unless another one has begun with
+    /// it.
     pub(crate) fn add(&self, task: Arc<dyn Ends<()>>) {
         step(|| {
             let mut state = self.lock();
@@ -72,7 +73,7 @@ impl Shared {
         });
     }
 
-    /// Keeps a panic for the caller of the scope, unless there is one already: then the other one comes back.
+    /// Keeps a panic for the caller of the scope. If there is one already, returns `panic`.
     pub(crate) fn note(&self, panic: Panic) -> Option<Panic> {
         step(|| {
             let mut state = self.lock();
@@ -83,7 +84,7 @@ impl Shared {
         })
     }
 
-    /// What the thread that waits for the end does next. If it has to wait, `waiter` is in line.
+    /// Returns what the thread that waits for the end does next. If it has to wait, `waiter` is in line.
     pub(crate) fn next(&self, waiter: &Arc<Waiter>) -> Next {
         step(|| {
             let mut state = self.lock();
@@ -107,7 +108,7 @@ impl Shared {
         shows
     }
 
-    /// Takes that back.
+    /// Takes back what `show` did.
     fn hide(&self) {
         step(|| {
             let me = ThreadIdent::current();
@@ -194,7 +195,7 @@ impl<F, T> Slot<F, T> {
     }
 }
 
-/// The side of a slot that the handle of the task sees.
+/// The interface of a slot for the handle of the task.
 pub(crate) trait Results<T>: Send + Sync {
     fn take(&self) -> Option<Result<T, Panic>>;
 }
@@ -214,7 +215,7 @@ impl<F, T> Drop for Slot<F, T> {
     }
 }
 
-/// A call of a task. If it is dropped, its mark goes last.
+/// A call of a task. Its mark is dropped last.
 pub(crate) struct Call<F, T> {
     slot: Arc<Slot<F, T>>,
     _open: Open,
@@ -240,13 +241,14 @@ impl<F: FnOnce() -> T, T> Call<F, T> {
         if shown {
             shared.hide();
         }
-        // If there is no handle any more, the result goes with this, before the mark.
+        // If there is no handle any more, the result is dropped with this, before the mark.
         step(|| *self.slot.result.lock() = Some(result));
     }
 }
 
 impl<F, T> Drop for Call<F, T> {
-    /// Drops the function, if it was not called: the handle has the slot, too. The fields follow, whatever panics.
+    /// Drops the function if it was not called, because the handle owns the slot, too. The fields are dropped after
+    /// that, even if something panics.
     fn drop(&mut self) {
         drop(self.slot.take_function());
     }

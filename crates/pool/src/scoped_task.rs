@@ -43,32 +43,32 @@ impl<'scope, T> ScopedTask<'scope, T> {
     /// Waits for the result. Blocks as [`Task::result`] does.
     ///
     /// # Errors
-    /// Those of [`Task::result`].
+    /// The same as for [`Task::result`].
     pub fn result(self) -> Result<T, TaskError> {
         let ended = self.task.result();
         taken(&*self.slot, ended)
     }
 
-    /// As [`ScopedTask::result`], if the task is done or cancelled. Never blocks.
+    /// Like [`ScopedTask::result`], but fails if the task is neither done nor cancelled. Never blocks.
     ///
     /// # Errors
-    /// The outer error is the task itself, which is not done. The inner error is that of [`ScopedTask::result`].
+    /// The outer error returns the task, which is not done. The inner error is that of [`ScopedTask::result`].
     pub fn try_result(self) -> Result<Result<T, TaskError>, Self> {
         self.result_until(Deadline::PASSED)
     }
 
-    /// As [`ScopedTask::result`], but blocks for `timeout` at most: then the task comes back.
+    /// Like [`ScopedTask::result`], but blocks for `timeout` at most, and then returns the task as an error.
     ///
     /// # Errors
-    /// Those of [`ScopedTask::try_result`].
+    /// The same as for [`ScopedTask::try_result`].
     pub fn result_timeout(self, timeout: Duration) -> Result<Result<T, TaskError>, Self> {
         self.result_until(Deadline::after(timeout))
     }
 
-    /// As [`ScopedTask::result`], but blocks until `deadline` at most: then the task comes back.
+    /// Like [`ScopedTask::result`], but blocks until `deadline` at most, and then returns the task as an error.
     ///
     /// # Errors
-    /// Those of [`ScopedTask::try_result`].
+    /// The same as for [`ScopedTask::try_result`].
     pub fn result_deadline(self, deadline: Instant) -> Result<Result<T, TaskError>, Self> {
         self.result_until(deadline.into())
     }
@@ -84,28 +84,28 @@ impl<'scope, T> ScopedTask<'scope, T> {
     /// Waits until the task is done or cancelled. Blocks as [`Task::wait`] does.
     ///
     /// # Errors
-    /// Those of [`Task::wait`].
+    /// The same as for [`Task::wait`].
     pub fn wait(&self) -> Result<(), TaskError> {
         self.task.wait()
     }
 
-    /// As [`ScopedTask::wait`], but blocks for `timeout` at most.
+    /// Like [`ScopedTask::wait`], but blocks for `timeout` at most.
     ///
     /// # Errors
-    /// Those of [`Task::wait_timeout`].
+    /// The same as for [`Task::wait_timeout`].
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
         self.task.wait_timeout(timeout)
     }
 
-    /// As [`ScopedTask::wait`], but blocks until `deadline` at most.
+    /// Like [`ScopedTask::wait`], but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`Task::wait_timeout`].
+    /// The same as for [`Task::wait_timeout`].
     pub fn wait_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
         self.task.wait_deadline(deadline)
     }
 
-    /// Whether there is a result at this moment, or there will never be one. Never blocks.
+    /// Returns whether the task has a result, or will never have one. Never blocks.
     pub fn is_done(&self) -> bool {
         self.task.is_done()
     }
@@ -116,7 +116,7 @@ impl<'scope, T> ScopedTask<'scope, T> {
     }
 }
 
-/// The result of a task that has `ended`.
+/// Returns the result of a task that has `ended`.
 fn taken<T>(slot: &(impl Results<T> + ?Sized), ended: Result<(), TaskError>) -> Result<T, TaskError> {
     ended?;
     match slot.take() {
@@ -128,7 +128,7 @@ fn taken<T>(slot: &(impl Results<T> + ?Sized), ended: Result<(), TaskError>) -> 
 impl<T> Future for ScopedTask<'_, T> {
     type Output = Result<T, TaskError>;
 
-    /// As that of a [`Task`].
+    /// Polls as that of a [`Task`] does.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let ended = Pin::new(&mut this.task).poll(context);

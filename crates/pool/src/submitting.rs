@@ -1,4 +1,4 @@
-//! Submitting a task from an async task, which waits for room without blocking a thread.
+//! Submits a task from an async task, and waits for room without blocking a thread.
 
 use std::fmt;
 use std::future::Future;
@@ -15,7 +15,7 @@ use crate::step::step;
 use crate::task::Task;
 use crate::task_error::SubmitError;
 
-/// The line of those that wait for room in a pool.
+/// The line for room in a pool.
 struct Line<'a>(&'a Arc<Inner>);
 
 impl TaskLine for Line<'_> {
@@ -24,11 +24,11 @@ impl TaskLine for Line<'_> {
     }
 }
 
-/// A function that is being submitted, and the place in line of the task that does so.
+/// A function that is being submitted, and the place in line of the async task that submits it.
 pub(crate) struct Attempts<'a, F> {
     place: Place<Line<'a>>,
     priority: i64,
-    /// `None` when it is over.
+    /// `None` once the future was ready.
     function: Option<F>,
 }
 
@@ -41,7 +41,7 @@ impl<'a, F> Attempts<'a, F> {
         }
     }
 
-    /// Whether it has given its result. Then it stays pending.
+    /// Returns whether the future was ready. After that it stays pending.
     pub(crate) fn is_over(&self) -> bool {
         self.place.is_done()
     }
@@ -95,8 +95,8 @@ where
     }
 }
 
-/// The future of [`ThreadPool::submit_async`](crate::ThreadPool::submit_async). It keeps its place in the line of those that
-/// wait for room until it is ready or dropped.
+/// The future of [`ThreadPool::submit_async`](crate::ThreadPool::submit_async). It keeps its place in the line for
+/// room until it is ready or dropped.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Submitting<'a, T, F> {
     attempts: Attempts<'a, F>,
@@ -111,7 +111,7 @@ impl<'a, T, F> Submitting<'a, T, F> {
         }
     }
 
-    /// Whether it has given its result. Then it stays pending.
+    /// Returns whether the future was ready. After that it stays pending.
     pub fn is_terminated(&self) -> bool {
         self.attempts.is_over()
     }

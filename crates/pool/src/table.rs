@@ -1,6 +1,6 @@
 //! The counts of a pool's core: its tasks and its workers, and the threads that wait for a number of them.
 //!
-//! All of it is under one lock. Claims: `PROTOCOL.md` beside this crate.
+//! All of it is under one lock. The claims are in `PROTOCOL.md` of this crate.
 
 use interlock_wait::{
     Owned, Owners, RawLock, Resource, ResourceId, ResourceKind, StateGuard, StateLock, ThreadIdent,
@@ -10,15 +10,15 @@ use interlock_wait::{
 /// How many tasks and workers a pool has, at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Tasks that the pool has accepted since it was made.
+    /// Tasks that the pool has accepted since it was created.
     pub submitted: u64,
     /// Tasks that wait for a worker. A cancelled one counts until a worker finds out.
     pub waiting: usize,
     /// Tasks that workers are running.
     pub running: u64,
-    /// Tasks that a worker has run to their end, since the pool was made.
+    /// Tasks that a worker has run to their end, since the pool was created.
     pub done: u64,
-    /// Tasks among those that are done that failed.
+    /// Failed tasks. They are among those that are done.
     pub failed: u64,
     /// Tasks that no worker ran, because they were cancelled, taken out, or left to the parent process.
     pub dropped: u64,
@@ -26,14 +26,14 @@ pub struct Stats {
     pub workers: usize,
 }
 
-/// The counts themselves. What is submitted or waits is counted by the queue; what runs is the rest.
+/// The counts themselves. The queue counts the submitted and the waiting tasks; the rest of them are running.
 pub(crate) struct Table {
     /// The most workers.
     pub(crate) limit: usize,
     pub(crate) workers: usize,
     /// Workers that are being started and may fail to start. Each also counts in `workers`.
     pub(crate) starting: usize,
-    /// How often the workers were forgotten: a worker from before that is not counted any more.
+    /// How often the workers were forgotten. Workers from before that are not counted any more.
     pub(crate) epoch: u32,
     generation: u32,
     /// Tasks that went to a new worker without passing through the queue.
@@ -45,17 +45,17 @@ pub(crate) struct Table {
     drained: u64,
     /// Threads that wait until `awaited` tasks have ended.
     waiters: WaitQueue,
-    /// None of `waiters` waits for fewer. Has no meaning if there are none.
+    /// No waiter waits for fewer than this. Has no meaning without waiters.
     awaited: u64,
     /// Threads that wait until there is no worker.
     pub(crate) joiners: WaitQueue,
     /// Threads that wait to learn whether a worker that is being started has started.
     pub(crate) doubtful: WaitQueue,
-    /// The threads of workers of which an observer was told.
+    /// The threads of workers that were reported to an observer.
     pub(crate) shown: Vec<ThreadIdent>,
 }
 
-/// What a thread waits for that waits until a number of tasks have ended.
+/// The resource of a thread that waits until a number of tasks have ended.
 pub(crate) struct Ended<'a, L: RawLock>(pub(crate) &'a StateLock<Table, L>);
 
 impl<L: RawLock> Resource for Ended<'_, L> {
@@ -68,7 +68,7 @@ impl<L: RawLock> Resource for Ended<'_, L> {
     }
 }
 
-/// What a thread waits for that waits until there is no worker, or a worker has certainly started.
+/// The resource of a thread that waits until there is no worker, or until a worker has certainly started.
 pub(crate) struct Workers<'a, L: RawLock>(pub(crate) &'a StateLock<Table, L>);
 
 impl<L: RawLock> Resource for Workers<'_, L> {
@@ -86,14 +86,14 @@ impl<L: RawLock> Resource for Workers<'_, L> {
 }
 
 impl Owned for Table {
-    /// The workers that were shown. Asked for no other wait than one for the workers.
+    /// Returns the workers that were shown. Called only for a wait for the workers.
     fn owners(&self) -> Vec<ThreadIdent> {
         self.shown.clone()
     }
 }
 
-/// A step that ends tasks: `count` counts them. Wakes the waiters if as many tasks have ended as one of them waits for; the
-/// others wait again.
+/// Counts ended tasks by `count`. Wakes the waiters if as many tasks have ended as one of them waits for; the other
+/// waiters wait again.
 #[inline]
 pub(crate) fn end<L: RawLock>(table: &StateLock<Table, L>, count: impl FnOnce(&mut Table)) {
     let mut table = table.lock();
@@ -131,18 +131,18 @@ impl Table {
         }
     }
 
-    /// How many tasks have ended: run by a worker, or dropped.
+    /// Returns how many tasks have ended: run by a worker, or dropped.
     #[inline]
     pub(crate) fn ended(&self) -> u64 {
         self.done + self.dropped
     }
 
-    /// How many tasks wait or run, if `put` tasks have been put into the queue.
+    /// Returns how many tasks wait or run, if `put` tasks have been put into the queue.
     pub(crate) fn unfinished(&self, put: usize) -> u64 {
         (self.direct + put as u64).saturating_sub(self.ended() + self.drained)
     }
 
-    /// The counts, if `put` tasks have been put into the queue and `waiting` are in it.
+    /// Returns the counts, given that `put` tasks have been put into the queue and `waiting` are in it.
     pub(crate) fn stats(&self, put: usize, waiting: usize) -> Stats {
         Stats {
             submitted: self.direct + put as u64,
@@ -167,7 +167,7 @@ impl Table {
         self.done += 1;
     }
 
-    /// Counts a task as dropped that was just taken from the queue.
+    /// Counts a task that was just taken from the queue as dropped.
     pub(crate) fn drop_one(&mut self) {
         self.dropped += 1;
     }
@@ -177,21 +177,22 @@ impl Table {
         self.drained += tasks as u64;
     }
 
-    /// Counts tasks as dropped that were taken out of the queue.
+    /// Counts tasks that were taken out of the queue as dropped.
     pub(crate) fn drop_drained(&mut self, tasks: u64) {
-        // In the child of a fork, those that the parent took out are dropped already.
+        // In the child of a fork, the tasks that the parent took out are dropped already.
         let tasks = tasks.min(self.drained);
         self.drained -= tasks;
         self.dropped += tasks;
     }
 
-    /// Whether as many tasks have ended as a waiter waits for.
+    /// Returns whether as many tasks have ended as a waiter waits for.
     #[inline]
     fn is_awaited(&self) -> bool {
         !self.waiters.is_unused() && self.ended() >= self.awaited
     }
 
-    /// The line of those that wait until `number` tasks have ended, for one that joins it.
+    /// Returns the line of the threads that wait for a number of ended tasks, for a thread that joins it to wait
+    /// for `number`.
     pub(crate) fn waiters_for(&mut self, number: u64) -> &mut WaitQueue {
         self.awaited = if self.waiters.is_empty() {
             number
@@ -201,7 +202,7 @@ impl Table {
         &mut self.waiters
     }
 
-    /// The line of those that wait until a number of tasks have ended, for one that leaves it.
+    /// Returns the line of the threads that wait for a number of ended tasks, for a thread that leaves it.
     pub(crate) fn waiters(&mut self) -> &mut WaitQueue {
         &mut self.waiters
     }
@@ -215,7 +216,7 @@ impl Table {
         }
     }
 
-    /// Whether this process was forked since the workers were counted.
+    /// Returns whether this process was forked since the workers were counted.
     pub(crate) fn is_of_parent(&self) -> bool {
         self.generation != fork::generation()
     }

@@ -21,9 +21,9 @@ use crate::task_error::TaskError;
 /// A task that was submitted to a [`ThreadPool`](crate::ThreadPool): the handle for its result.
 ///
 /// Other libraries call it a future or a promise. `Future` is the name of [`std::future::Future`], which this type
-/// implements, and a promise is mostly the side that sets the value. `Task` is the name in async executors of Rust and in
-/// .NET for work that runs whether or not a caller waits for it. That holds here: dropping the handle gives up the result
-/// and nothing else. [`Task::cancel`] ends a task early.
+/// implements, and a promise is mostly the side that sets the value. `Task` is the name in async executors of Rust
+/// and in .NET for work that runs whether or not a caller waits for it. That holds here: dropping the handle gives
+/// up the result, and the task runs all the same. [`Task::cancel`] ends a task early.
 ///
 /// The result is moved out: to one caller of [`Task::result`], to one continuation, or to an `await`.
 ///
@@ -37,18 +37,18 @@ use crate::task_error::TaskError;
 /// ```
 pub struct Task<T> {
     ends: Arc<dyn Ends<T>>,
-    /// Apart, because there are many handles, and few have it.
+    /// In a box, because there are many handles, and few have extras.
     extras: Option<Box<Extras>>,
 }
 
-/// What only some handles have.
+/// The parts that only some handles have.
 #[derive(Default)]
 struct Extras {
     /// The task of a pool at the beginning of the chain, if this one is a continuation.
     root: Option<Arc<dyn Help>>,
-    /// The waker of the last poll, once there was one.
+    /// The waker of the last poll, if the task was polled.
     waker: Option<Arc<WordLock<Option<Waker>>>>,
-    /// What a running task looks at.
+    /// The token that a running task checks.
     token: Option<CancelToken>,
 }
 
@@ -60,12 +60,12 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// The side of its packet that a handle sees.
+    /// Returns the interface of its packet for a handle.
     pub(crate) fn ends(&self) -> Arc<dyn Ends<T>> {
         self.ends.clone()
     }
 
-    /// The task whose function looks at `token`.
+    /// Adds the token that the task's function checks.
     pub(crate) fn with_token(mut self, token: CancelToken) -> Self {
         self.extras.get_or_insert_default().token = Some(token);
         self
@@ -73,11 +73,12 @@ impl<T: Send + 'static> Task<T> {
 
     /// Waits for the result. Blocks until the task is done or cancelled.
     ///
-    /// A worker may wait for a task of its own pool. If no worker has begun with that task, it runs the task itself: all
-    /// workers may wait in this way at once, and their tasks are still run. (It runs no other task: one of those might wait
-    /// for what the caller does next.) When half of its stack is used, it starts another thread that does so in its place. A
-    /// wait with a deadline ends by itself, so there the worker does neither; a time that never comes, such as
-    /// [`Duration::MAX`], is no deadline. An `await` is no wait of the thread: see [its implementation](#trait-implementations).
+    /// A worker may wait for a task of its own pool. If no worker has begun with that task, it runs the task
+    /// itself: all workers may wait in this way at once, and their tasks are still run. (It runs no other task: one
+    /// of those might wait for what the caller does next.) When half of its stack is used, it starts another thread
+    /// that runs the task in its place. In a wait with a deadline, the worker does neither, because such a wait
+    /// ends by itself; a time that never comes, such as [`Duration::MAX`], is no deadline. An `await` is no wait of
+    /// the thread: see [its implementation](#trait-implementations).
     ///
     /// # Errors
     /// The task was cancelled; it panicked; it belongs to the process that this one was forked from. Or an observer refused
@@ -101,15 +102,15 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// As [`Task::result`], if the task is done or cancelled. Never blocks.
+    /// Like [`Task::result`], but fails if the task is neither done nor cancelled. Never blocks.
     ///
     /// # Errors
-    /// The outer error is the task itself, which is not done. The inner error is that of [`Task::result`].
+    /// The outer error returns the task, which is not done. The inner error is that of [`Task::result`].
     pub fn try_result(self) -> Result<Result<T, TaskError>, Self> {
         self.result_until(Deadline::PASSED)
     }
 
-    /// As [`Task::result`], but blocks for `timeout` at most: then the task comes back.
+    /// Like [`Task::result`], but blocks for `timeout` at most, and then returns the task as an error.
     ///
     /// ```
     /// use std::time::Duration;
@@ -128,15 +129,15 @@ impl<T: Send + 'static> Task<T> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Task::try_result`]. The task comes back, too, if an observer refuses the wait.
+    /// The same as for [`Task::try_result`]. The outer error also returns the task if an observer refuses the wait.
     pub fn result_timeout(self, timeout: Duration) -> Result<Result<T, TaskError>, Self> {
         self.result_until(Deadline::after(timeout))
     }
 
-    /// As [`Task::result`], but blocks until `deadline` at most: then the task comes back.
+    /// Like [`Task::result`], but blocks until `deadline` at most, and then returns the task as an error.
     ///
     /// # Errors
-    /// Those of [`Task::result_timeout`].
+    /// The same as for [`Task::result_timeout`].
     pub fn result_deadline(self, deadline: Instant) -> Result<Result<T, TaskError>, Self> {
         self.result_until(deadline.into())
     }
@@ -151,7 +152,7 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// Waits until the task is done or cancelled. Blocks until then, as [`Task::result`] does: a worker may wait for a task of
+    /// Waits until the task is done or cancelled. Blocks as [`Task::result`] does: a worker may wait for a task of
     /// its own pool.
     ///
     /// ```
@@ -171,18 +172,19 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// Waits until the task is done or cancelled. Blocks until then, for `timeout` at most.
+    /// Waits until the task is done or cancelled. Blocks for `timeout` at most.
     ///
     /// # Errors
-    /// It was not by then; or, without a time that could pass, the wait failed as that of [`Task::wait`] does.
+    /// The task was not done by then. Or, if `timeout` is too long to ever pass, the wait failed as that of
+    /// [`Task::wait`] does.
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
         self.wait_until(Deadline::after(timeout))
     }
 
-    /// Waits until the task is done or cancelled. Blocks until then, until `deadline` at most.
+    /// Waits until the task is done or cancelled. Blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`Task::wait_timeout`].
+    /// The same as for [`Task::wait_timeout`].
     pub fn wait_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
         self.wait_until(deadline.into())
     }
@@ -209,9 +211,9 @@ impl<T: Send + 'static> Task<T> {
     /// Calls `continuation` with the result when the task is done. Returns a task for the result of `continuation`. Never
     /// blocks.
     ///
-    /// The continuation runs on the thread that ends the task: the worker, or a caller of [`Task::cancel`]. If there is a
-    /// result already, it runs now, on the calling thread. So it should be short, or submit the work to a pool. Cancelling
-    /// the new task drops the continuation, and does not affect this task.
+    /// The continuation runs on the thread that ends the task: the worker, or a caller of [`Task::cancel`]. If
+    /// there is a result already, it runs now, on the calling thread. So it should be short, or submit the work to
+    /// a pool. Cancelling the new task drops the continuation, and does not affect this task.
     pub fn then<U: Send + 'static>(
         self,
         continuation: impl FnOnce(Result<T, TaskError>) -> U + Send + 'static,
@@ -233,7 +235,7 @@ impl<T: Send + 'static> Task<T> {
 }
 
 impl<T> Task<T> {
-    /// Whether there is a result at this moment, or there will never be one. Never blocks.
+    /// Returns whether the task has a result, or will never have one. Never blocks.
     pub fn is_done(&self) -> bool {
         self.ends.end().is_foreign() || self.ends.end().is_done()
     }
@@ -241,7 +243,8 @@ impl<T> Task<T> {
     /// Cancels the task if no worker has begun with it: drops its function at once, and wakes the waiters. Returns whether it
     /// is cancelled. Never blocks; a continuation runs on the calling thread.
     ///
-    /// A running task that was submitted with a [`CancelToken`] is asked to stop by it.
+    /// If a running task was submitted with a [`CancelToken`], this cancels the token, and so asks the task to
+    /// stop.
     ///
     /// # Panics
     /// Dropping the function panics, or a waker does. By then everything else has been done.
@@ -253,7 +256,7 @@ impl<T> Task<T> {
         is_cancelled
     }
 
-    /// Runs the task, or the one that it continues, if only the calling worker could.
+    /// Runs the task, or the one that it continues, if the calling worker may have to.
     pub(crate) fn help(&self) -> Result<Helped, TaskError> {
         if !is_worker() || self.is_done() {
             return Ok(Helped::Here);
@@ -271,9 +274,10 @@ impl<T: Send + 'static> Future for Task<T> {
 
     /// Ready when the task is done or cancelled. Works with any executor.
     ///
-    /// A poll never runs the task, whichever thread polls: the executor may have to poll another future first. So if a worker of
-    /// the pool runs an executor of its own (`block_on`) that waits for a task of the same pool, it needs another worker which
-    /// takes that task. If all workers wait in this way, none does. Inside of a task, use [`Task::result`].
+    /// A poll never runs the task, whichever thread polls: the executor may have to poll another future first. So
+    /// if a worker of the pool runs an executor of its own (`block_on`) that waits for a task of the same pool,
+    /// another worker has to take that task. If all workers wait in this way, none takes it. Inside of a task, use
+    /// [`Task::result`].
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if !self.is_done() {
             let this = &mut *self;

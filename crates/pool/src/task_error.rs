@@ -25,16 +25,16 @@ pub enum TaskError {
     Cancelled,
     /// It panicked.
     Panicked(Panic),
-    /// It belongs to the process that this one was forked from, and is run there.
+    /// It belongs to the process that this one was forked from, which runs it.
     Forked,
-    /// Its result was taken before, by awaiting it.
+    /// An `await` has already taken its result.
     Taken,
     /// An observer of the program refused the wait for it. The task goes on.
     Refused,
-    /// It was not submitted: for a call of a map whose pool was shut down meanwhile, or cannot start a thread.
+    /// It was not submitted: it is a call of a map whose pool was shut down meanwhile, or could not start a thread.
     NotSubmitted(SubmitError<()>),
-    /// The calling worker runs too many tasks, one within the other, each of which waits for the next: half of its stack is used,
-    /// and so are those of the threads that stand in for it, or no other thread could be started. The task goes on.
+    /// The calling worker runs too many tasks inside each other, each waiting for the next: half of its stack is
+    /// used, and so are those of its stand-ins, or no other thread could be started. The task goes on.
     TooDeep,
 }
 
@@ -65,21 +65,21 @@ impl error::Error for TaskError {
 }
 
 impl TaskError {
-    /// Whether the task was cancelled.
+    /// Returns whether the task was cancelled.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, TaskError::Cancelled)
     }
 
-    /// Whether the task panicked.
+    /// Returns whether the task panicked.
     pub fn is_panic(&self) -> bool {
         matches!(self, TaskError::Panicked(_))
     }
 }
 
-/// The panic of a task. As an error it has the message of the panic.
+/// The panic of a task. It displays as the message of the panic.
 pub struct Panic(Box<Parts>);
 
-/// Apart, because there are many tasks, and few of them panic.
+/// In a box, because there are many tasks, and few of them panic.
 struct Parts {
     message: Box<str>,
     /// Under a lock only to make it [`Sync`].
@@ -99,12 +99,12 @@ impl Panic {
         }))
     }
 
-    /// The message of the panic.
+    /// Returns the message of the panic.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The value that the task panicked with.
+    /// Returns the value that the task panicked with.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         let payload = self.0.payload.lock().take();
         payload.unwrap_or_else(|| Box::new(self.0.message))
@@ -133,11 +133,11 @@ impl fmt::Debug for Panic {
     }
 }
 
-/// Why the end of a pool was not reached.
+/// Why a wait for the end of a pool failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// A task or worker was still there at the deadline.
+    /// A task or worker was still left at the deadline.
     TimedOut,
     /// The caller is a task of the pool, so it would wait for itself. The pool was not shut down.
     OwnTask,
@@ -158,17 +158,17 @@ impl fmt::Display for JoinError {
 impl error::Error for JoinError {}
 
 impl JoinError {
-    /// Whether the time was too short.
+    /// Returns whether the wait timed out.
     pub fn is_timed_out(self) -> bool {
         self == JoinError::TimedOut
     }
 }
 
-/// Why a pool did not accept a task. The function comes back.
+/// Why a pool did not accept a task. The error returns the function.
 #[non_exhaustive]
 pub enum SubmitError<F> {
-    /// As many tasks wait as the limit allows ([`Builder::max_pending`](crate::Builder::max_pending)), and there was no time to
-    /// wait longer.
+    /// As many tasks wait as the limit allows ([`Builder::max_pending`](crate::Builder::max_pending)), and the time
+    /// to wait for room was over.
     Full(F),
     /// An observer of the program refused the wait for room.
     Refused(F),
@@ -179,17 +179,17 @@ pub enum SubmitError<F> {
 }
 
 impl<F> SubmitError<F> {
-    /// Whether there was no room for the task in time.
+    /// Returns whether there was no room for the task in time.
     pub fn is_full(&self) -> bool {
         matches!(self, SubmitError::Full(_))
     }
 
-    /// Whether the pool was shut down.
+    /// Returns whether the pool was shut down.
     pub fn is_shut_down(&self) -> bool {
         matches!(self, SubmitError::ShutDown(_))
     }
 
-    /// The function.
+    /// Returns the function.
     pub fn into_inner(self) -> F {
         match self {
             SubmitError::Full(function)
@@ -199,7 +199,7 @@ impl<F> SubmitError<F> {
         }
     }
 
-    /// The same reason with another value to return.
+    /// Returns the same reason with another value to return.
     pub(crate) fn map<G>(self, other: impl FnOnce(F) -> G) -> SubmitError<G> {
         match self {
             SubmitError::Full(function) => SubmitError::Full(other(function)),

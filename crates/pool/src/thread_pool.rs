@@ -1,6 +1,6 @@
 //! A pool of threads for Rust programs.
 //!
-//! Its claims are in `PROTOCOL.md` beside this crate.
+//! Its claims are in `PROTOCOL.md` of this crate.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -21,19 +21,21 @@ use crate::task_error::{JoinError, SubmitError};
 
 /// Runs tasks on a limited number of threads.
 ///
-/// If a task is submitted and no worker is idle, the pool starts another one, up to its limit. A worker stays until the pool
-/// ends. Tasks are taken in the order in which they were submitted, those with a smaller
-/// [priority](ThreadPool::at) first.
+/// If a task is submitted and no worker is idle, the pool starts another one, up to its limit. A worker stays until
+/// the pool ends. Workers take the tasks with the smallest [priority](ThreadPool::at) first, and those of equal
+/// priority in the order in which they were submitted.
 ///
-/// A panic of a task is the error of [`Task::result`]. The worker goes on.
+/// If a task panics, [`Task::result`] returns the panic as an error, and the worker goes on.
 ///
-/// **End.** [`ThreadPool::shutdown`] ends the pool when all tasks that were submitted are done. [`ThreadPool::join`] waits
-/// for that. Dropping the pool shuts it down, and never blocks. Tasks that still wait are run, unless the process ends first.
+/// **End.** After [`ThreadPool::shutdown`] the pool runs the tasks that were submitted, and then ends.
+/// [`ThreadPool::join`] waits for that. Dropping the pool shuts it down, and never blocks. The workers still run
+/// the waiting tasks, unless the process ends first.
 ///
-/// **Fork.** The child of a fork has the pool without its workers and its tasks. The parent runs the tasks that were
-/// submitted before. Their handles in the child return [`Forked`](crate::TaskError::Forked) unless the tasks were done.
-/// Workers of the child run what the child submits. The process may fork while workers run tasks, but not while another
-/// thread of the program is in a call to the pool (see [`fork`](interlock_wait::fork)).
+/// **Fork.** In the child of a fork, the pool has no workers and no tasks. The parent runs the tasks that were
+/// submitted before. Their handles in the child return [`Forked`](crate::TaskError::Forked) unless the tasks were
+/// done. New workers in the child run the tasks that the child submits. The process may fork while workers run
+/// tasks, but not while another thread of the program is in a call to the pool (see
+/// [`fork`](interlock_wait::fork)).
 ///
 /// ```
 /// use interlock::pool::ThreadPool;
@@ -50,7 +52,7 @@ pub struct ThreadPool {
 }
 
 impl Builder {
-    /// The pool. Starts no thread.
+    /// Creates the pool. Starts no thread.
     pub fn build(self) -> ThreadPool {
         ThreadPool {
             inner: Arc::new(self.into_inner()),
@@ -59,17 +61,17 @@ impl Builder {
 }
 
 impl ThreadPool {
-    /// What the pool and its workers share.
+    /// Returns the part that the pool and its workers share.
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.inner
     }
 
-    /// A pool of at most `workers` threads; 0 for as many as there are processors. Starts no thread.
+    /// Creates a pool of at most `workers` threads; 0 stands for the number of processors. Starts no thread.
     pub fn new(workers: usize) -> Self {
         Self::builder().workers(workers).build()
     }
 
-    /// The settings of a pool, to change before it is made.
+    /// Returns the default settings, from which [`Builder::build`] creates a pool.
     ///
     /// ```
     /// use interlock::pool::{SubmitError, ThreadPool};
@@ -84,10 +86,10 @@ impl ThreadPool {
         Builder::new()
     }
 
-    /// Submits `function`, which a worker calls. Blocks while as many tasks wait as [`Builder::max_pending`] allows, until a
-    /// worker takes one, or one is cancelled. A task that submits to its own pool never waits here, because then all workers
-    /// might: its task is put in, past the limit. (It could run a waiting task itself. But that task may wait for what
-    /// the caller does next.)
+    /// Submits `function`, which a worker will call. Blocks while as many tasks wait as [`Builder::max_pending`]
+    /// allows, until a worker takes a task, or a task is cancelled. A task that submits to its own pool never waits
+    /// here, because otherwise all workers might wait: it exceeds the limit instead. (It could run a waiting task
+    /// itself. But that task may wait for what the caller does next.)
     ///
     /// # Errors
     /// The pool was shut down, or could not start its first worker.
@@ -99,7 +101,7 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).submit(function)
     }
 
-    /// As [`ThreadPool::submit`], if there is room. Never blocks.
+    /// Like [`ThreadPool::submit`], but fails if there is no room. Never blocks.
     ///
     /// # Errors
     /// As many tasks wait as the limit allows; the pool was shut down, or could not start its first worker.
@@ -111,7 +113,7 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).try_submit(function)
     }
 
-    /// As [`ThreadPool::submit`], but blocks for `timeout` at most.
+    /// Like [`ThreadPool::submit`], but blocks for `timeout` at most.
     ///
     /// # Errors
     /// There was no room for that long; the pool was shut down, or could not start its first worker.
@@ -123,10 +125,10 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).submit_timeout(timeout, function)
     }
 
-    /// As [`ThreadPool::submit`], but blocks until `deadline` at most.
+    /// Like [`ThreadPool::submit`], but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_deadline<T, F>(&self, deadline: Instant, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -135,7 +137,8 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).submit_deadline(deadline, function)
     }
 
-    /// The same pool, for tasks with a priority. The smallest number is taken first; the default is 0.
+    /// Returns a view of the pool that submits tasks with a priority. Tasks with the smallest number are taken
+    /// first; the default is 0.
     ///
     /// ```
     /// let pool = interlock::pool::ThreadPool::new(1);
@@ -173,12 +176,12 @@ impl ThreadPool {
         self.at(DEFAULT_PRIORITY).submit_async(function)
     }
 
-    /// Accepts no more tasks. Those that wait are still run, and then the workers end. Never blocks.
+    /// Stops the pool from accepting tasks. The workers run the waiting tasks, and then end. Never blocks.
     pub fn shutdown(&self) {
         self.inner.shutdown();
     }
 
-    /// Cancels the tasks that wait for a worker, and returns how many. Never blocks; continuations run on the calling thread.
+    /// Cancels the waiting tasks, and returns how many. Never blocks; continuations run on the calling thread.
     ///
     /// # Panics
     /// Dropping a function panics, or a waker does. By then all tasks have been cancelled.
@@ -196,20 +199,20 @@ impl ThreadPool {
     /// Shuts the pool down and waits for its end. Blocks until every task is done and every worker has left.
     ///
     /// # Errors
-    /// A task of the pool calls this: it would wait for itself. The pool is not shut down then.
+    /// A task of the pool calls this, and would wait for itself. In this case, the pool is not shut down.
     pub fn join(&self) -> Result<(), JoinError> {
         self.join_with(&mut WaitContext::uninterruptible())
     }
 
-    /// As [`ThreadPool::join`], if the pool has ended. Never blocks.
+    /// Like [`ThreadPool::join`], but fails if the pool has not ended yet. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::join_timeout`].
+    /// The same as for [`ThreadPool::join_timeout`].
     pub fn try_join(&self) -> Result<(), JoinError> {
         self.join_with(&mut WaitContext::until(Deadline::PASSED))
     }
 
-    /// As [`ThreadPool::join`], but blocks for `timeout` at most.
+    /// Like [`ThreadPool::join`], but blocks for `timeout` at most.
     ///
     /// # Errors
     /// The pool had not ended by then; or a task of the pool calls this, or an observer refused the wait.
@@ -217,10 +220,10 @@ impl ThreadPool {
         self.join_with(&mut WaitContext::until(Deadline::after(timeout)))
     }
 
-    /// As [`ThreadPool::join`], but blocks until `deadline` at most.
+    /// Like [`ThreadPool::join`], but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::join_timeout`].
+    /// The same as for [`ThreadPool::join_timeout`].
     pub fn join_deadline(&self, deadline: Instant) -> Result<(), JoinError> {
         self.join_with(&mut WaitContext::until(deadline.into()))
     }
@@ -239,7 +242,7 @@ impl ThreadPool {
         }
     }
 
-    /// How many tasks there are of each kind, at this moment. Never blocks.
+    /// Returns how many tasks are in which state, at this moment. Never blocks.
     pub fn stats(&self) -> Stats {
         self.inner.stats()
     }
@@ -283,7 +286,7 @@ impl fmt::Debug for ThreadPool {
     }
 }
 
-/// A pool, and the priority of tasks that are submitted by this: see [`ThreadPool::at`].
+/// A view of a pool, with a priority for the tasks that it submits: see [`ThreadPool::at`].
 #[derive(Clone, Copy, Debug)]
 pub struct At<'a> {
     pool: &'a ThreadPool,
@@ -295,10 +298,10 @@ impl<'a> At<'a> {
         &self.pool.inner
     }
 
-    /// As [`ThreadPool::submit`], which says when this blocks.
+    /// Like [`ThreadPool::submit`], which describes when this blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit`].
+    /// The same as for [`ThreadPool::submit`].
     pub fn submit<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -307,10 +310,10 @@ impl<'a> At<'a> {
         self.submit_until(Deadline::NEVER, function)
     }
 
-    /// As [`ThreadPool::submit_timeout`].
+    /// Like [`ThreadPool::submit_timeout`].
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_timeout<T, F>(&self, timeout: Duration, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -319,10 +322,10 @@ impl<'a> At<'a> {
         self.submit_until(Deadline::after(timeout), function)
     }
 
-    /// As [`ThreadPool::submit_deadline`].
+    /// Like [`ThreadPool::submit_deadline`].
     ///
     /// # Errors
-    /// Those of [`ThreadPool::submit_timeout`].
+    /// The same as for [`ThreadPool::submit_timeout`].
     pub fn submit_deadline<T, F>(&self, deadline: Instant, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -343,10 +346,10 @@ impl<'a> At<'a> {
         self.pool.put(self.priority, function, deadline)
     }
 
-    /// As [`ThreadPool::try_submit`]. Never blocks.
+    /// Like [`ThreadPool::try_submit`]. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ThreadPool::try_submit`].
+    /// The same as for [`ThreadPool::try_submit`].
     pub fn try_submit<T, F>(&self, function: F) -> Result<Task<T>, SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -355,7 +358,7 @@ impl<'a> At<'a> {
         self.submit_until(Deadline::PASSED, function)
     }
 
-    /// As [`ThreadPool::submit_async`].
+    /// Like [`ThreadPool::submit_async`].
     pub fn submit_async<T, F>(&self, function: F) -> Submitting<'a, T, F>
     where
         F: FnOnce() -> T + Send + 'static,

@@ -1,4 +1,5 @@
-//! How tasks come into the queue of a pool's core, and how workers take them. Claims: `PROTOCOL.md` beside this crate.
+//! Puts tasks into the queue of a pool's core, and lets workers take them. The claims are in `PROTOCOL.md` of this
+//! crate.
 
 use std::cell::Cell;
 
@@ -9,14 +10,14 @@ use interlock_wait::{Turn, primitive::Arc};
 
 use crate::core::PoolCore;
 
-/// In how many rounds of its spin a worker that watches the queue looks at it once.
+/// A worker that watches the queue looks at it once in this many rounds of its spin.
 const LOOK_ONE_IN: u32 = 8;
 
 impl<W, L: RawLock> PoolCore<W, L> {
     /// Puts a task in if there is room. Never blocks.
     ///
     /// # Errors
-    /// The queue is full or shut down; the task comes back.
+    /// The queue is full or shut down. The error returns the task.
     #[inline]
     pub fn try_put(&self, priority: i64, work: W) -> Result<PutOutcome, PutError<W>> {
         self.tasks
@@ -24,11 +25,11 @@ impl<W, L: RawLock> PoolCore<W, L> {
             .map_err(without_priority)
     }
 
-    /// As [`PoolCore::try_put`], for workers that take by [`PoolCore::take_fork_guarded`]. These wake in turn: each wakes the
-    /// next when it has come, if there is still a task. Never blocks.
+    /// Like [`PoolCore::try_put`], for workers that take by [`PoolCore::take_fork_guarded`]. These wake in turn:
+    /// each of them wakes the next if there is still a task. Never blocks.
     ///
     /// # Errors
-    /// As for [`PoolCore::try_put`].
+    /// The same as for [`PoolCore::try_put`].
     #[inline]
     pub fn push_wake_one(&self, priority: i64, work: W) -> Result<PutOutcome, PutError<W>> {
         self.tasks
@@ -39,7 +40,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// Puts a task in. Blocks while the queue is full, until `context` ends the wait.
     ///
     /// # Errors
-    /// The queue stayed full, is shut down, or the host ended the wait; the task comes back.
+    /// The queue stayed full, is shut down, or the host ended the wait. The error returns the task.
     pub fn put_with(
         &self,
         priority: i64,
@@ -51,10 +52,10 @@ impl<W, L: RawLock> PoolCore<W, L> {
             .map_err(without_priority)
     }
 
-    /// Puts a task in, whether there is room or not. Never blocks.
+    /// Puts a task in, even if the queue is full. Never blocks.
     ///
     /// # Errors
-    /// The queue is shut down; the task comes back.
+    /// The queue is shut down. The error returns the task.
     pub fn put_unbounded(&self, priority: i64, work: W) -> Result<PutOutcome, PutError<W>> {
         self.tasks
             .put_unbounded((priority, work))
@@ -64,7 +65,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// Takes a task if there is one. Never blocks.
     ///
     /// # Errors
-    /// There is none now, or there will be none.
+    /// There is no task now, or none will ever come.
     #[inline]
     pub fn try_take(&self) -> Result<W, GetError> {
         self.tasks.try_get().map(|(_, work)| work)
@@ -73,7 +74,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// Takes a task. Blocks while there is none, until `context` ends the wait.
     ///
     /// # Errors
-    /// There was none for that long; there will be none; the host ended the wait.
+    /// No task came in time, none will ever come, or the host ended the wait.
     pub fn take_with(&self, context: &mut WaitContext<'_>) -> Result<W, GetError> {
         loop {
             match self.try_take() {
@@ -102,7 +103,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// [`fork::fork_guarded`]. Blocks while there is none.
     ///
     /// # Errors
-    /// There will be none.
+    /// No task will ever come.
     pub fn take_fork_guarded<R>(&self, mut begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
         let mut arrival = Arrival::Unasked;
         loop {
@@ -130,28 +131,30 @@ impl<W, L: RawLock> PoolCore<W, L> {
         }
     }
 
-    /// Looks for a task awake, for as long as that pays, if no other worker does. Then the calling worker counts as one that was
-    /// notified, and must come to the queue; it gets `true`. Other workers are not woken meanwhile: a put costs no wake-up.
+    /// Looks for a task awake, as long as that pays, if no other worker does. If it does so, it returns `true`: the
+    /// calling worker counts as notified, and must come to the queue. Meanwhile, puts wake no other worker, and so
+    /// cost no wake-up.
     fn watch(&self) -> bool {
         if !fork::fork_guarded(|| self.tasks.watch_wake_next()) {
             return false;
         }
         let looks = Cell::new(0_u32);
         spin_until(Deadline::NEVER, || {
-            // Rarely, because each look takes the lock from those who put tasks in.
+            // Rarely, because each look takes the lock away from the threads that put tasks in.
             let number = looks.replace(looks.get().wrapping_add(1));
             number.is_multiple_of(LOOK_ONE_IN) && fork::fork_guarded(|| self.tasks.is_worth_a_look())
         });
         true
     }
 
-    /// Puts a waiter into the line of those that wait for room, unless there is room, or there will be none. Never blocks.
+    /// Puts a waiter into the line for room, unless there is room, or there will never be room. Never blocks.
     #[cfg(not(loom))]
     pub(crate) fn line_up_for_room(&self, waiter: &Arc<Waiter>) -> bool {
         self.tasks.register(Side::Put, waiter)
     }
 
-    /// As [`PoolCore::line_up_for_room`], for a task at its turn: one that was notified in vain keeps its place. Never blocks.
+    /// Like [`PoolCore::line_up_for_room`], for a task at its turn. A task that was notified in vain keeps its
+    /// place. Never blocks.
     #[cfg(not(loom))]
     pub(crate) fn line_up_task_for_room(&self, turn: Turn<'_>) -> bool {
         self.tasks.register_turn(Side::Put, turn)
@@ -167,7 +170,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// `deadline`.
     ///
     /// # Errors
-    /// The queue stayed full, or is shut down, or an observer refused the wait; the task comes back.
+    /// The queue stayed full, or is shut down, or an observer refused the wait. The error returns the task.
     pub fn put_fork_guarded(
         &self,
         priority: i64,

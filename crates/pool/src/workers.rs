@@ -1,6 +1,6 @@
-//! The workers of a pool's core: when another one is wanted, how one starts, what it does, and when all have left.
+//! The workers of a pool's core: when another one is needed, how it starts, what it does, and when all have left.
 //!
-//! Claims: `PROTOCOL.md` beside this crate.
+//! The claims are in `PROTOCOL.md` of this crate.
 
 use std::cell::Cell;
 
@@ -17,7 +17,7 @@ use crate::table::{Table, Workers, end};
 #[derive(Clone, Copy)]
 struct Here {
     core: *const (),
-    /// Whether what it runs are the tasks of that core.
+    /// Whether it runs the tasks of that core.
     runs_tasks: bool,
 }
 
@@ -32,7 +32,7 @@ thread_local! {
     static HERE: Cell<Here> = const { Cell::new(Here::NOWHERE) };
 }
 
-/// Sets `HERE` back.
+/// Restores `HERE`.
 struct Outer(Here);
 
 impl Drop for Outer {
@@ -41,11 +41,11 @@ impl Drop for Outer {
     }
 }
 
-/// When a pool wants more workers, up to its limit.
+/// When a pool starts more workers, up to its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Growth {
-    /// One more after each put that found no idle worker. `ThreadPoolExecutor` promises this, and programs see it in the
-    /// number of its threads. A worker that has just started counts as busy.
+    /// One more after each put that found no idle worker. `ThreadPoolExecutor` promises this, and programs can see
+    /// the number of its threads. A worker that has just started counts as busy.
     UnlessIdle(PutOutcome),
     /// As many workers as there are unfinished tasks, and `more` tasks that will be put. For a pool that starts several
     /// workers at once, and where a worker that has just started, or just ended a task, must count as free.
@@ -55,7 +55,7 @@ pub enum Growth {
     },
 }
 
-/// A worker that is counted, until it [leaves](PoolCore::leave).
+/// A counted worker, until it [leaves](PoolCore::leave).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerToken {
     epoch: u32,
@@ -63,7 +63,7 @@ pub struct WorkerToken {
 }
 
 impl WorkerToken {
-    /// How many workers there were with this one.
+    /// Returns how many workers there were, including this one.
     pub fn number(self) -> usize {
         self.number
     }
@@ -72,7 +72,7 @@ impl WorkerToken {
 /// The result of an attempt to start a worker.
 #[derive(Debug)]
 pub enum Started<E> {
-    /// It runs.
+    /// It is running.
     Yes,
     /// It could not be started.
     Failed(E),
@@ -80,17 +80,16 @@ pub enum Started<E> {
     Enough,
 }
 
-/// What a kind of pool adds to the life of its workers. The loop itself is [`PoolCore::work`].
+/// The steps that a kind of pool adds to its workers. The loop itself is [`PoolCore::work`].
 ///
-/// A pool of processes plugs in here as well. Its `W` is a call with a slot in memory that the processes share. Each
-/// process has a thread of the pool that serves it. That thread is the worker which the core counts: the `start` of
-/// [`PoolCore::try_start`] starts it with its process. [`Runner::next`] takes a call when the process is free, or ends the
-/// loop when the process is dead. [`Runner::run`] passes the slot to the process and waits for the answer.
+/// A pool of processes has no runners: the threads that take its answers also take calls from the core, and put
+/// them into the queues of the worker processes.
 pub trait Runner<W, L: RawLock> {
     /// An error that ends the loop of the worker.
     type Error;
 
-    /// Takes the next task, as a rule from `core`. Blocks while there is none. The inner error says why there will be none.
+    /// Takes the next task, as a rule from `core`. Blocks while there is none. The inner error tells why none will
+    /// ever come.
     ///
     /// # Errors
     /// The worker must stop for another reason.
@@ -103,7 +102,7 @@ pub trait Runner<W, L: RawLock> {
     fn run(&mut self, work: W, running: Running<'_, L>) -> Result<(), Self::Error>;
 }
 
-/// The count of a task that a worker has taken. Dropped, it counts the task as dropped.
+/// The count of a task that a worker has taken. Dropping it counts the task as dropped.
 #[must_use = "dropping it counts the task as dropped"]
 pub struct Running<'a, L: RawLock = RawWordLock> {
     table: Option<&'a StateLock<Table, L>>,
@@ -167,10 +166,10 @@ fn enter(table: &mut Table) -> Option<WorkerToken> {
 }
 
 impl<W, L: RawLock> PoolCore<W, L> {
-    /// How many workers the caller has to start. Never blocks.
+    /// Returns how many workers the caller has to start. Never blocks.
     ///
-    /// After the put of a task, with [`Growth::PerTask`] and no `more`: if so many are started, the task has a worker that
-    /// has no other task, or there are as many workers as the limit allows.
+    /// After the put of a task, with [`Growth::PerTask`] and no `more`: if the caller starts that many, the task
+    /// has a worker that has no other task, or there are as many workers as the limit allows.
     #[inline]
     pub fn missing(&self, growth: Growth) -> usize {
         if growth == Growth::UnlessIdle(PutOutcome::GetterNotified) {
@@ -187,7 +186,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
         wanted.min(table.limit).saturating_sub(table.workers)
     }
 
-    /// Whether as many workers as the limit allows have certainly started. Never blocks.
+    /// Returns whether as many workers as the limit allows have certainly started. Never blocks.
     pub fn is_full(&self) -> bool {
         let table = self.table.lock();
         table.workers.saturating_sub(table.starting) >= table.limit
@@ -204,7 +203,8 @@ impl<W, L: RawLock> PoolCore<W, L> {
         self.table.lock().shown.push(worker);
     }
 
-    /// Counts one worker less. Wakes the threads that wait for the end of all workers if it was the last. Never blocks.
+    /// Counts one worker less. If it was the last, wakes the threads that wait for the end of all workers. Never
+    /// blocks.
     pub fn leave(&self, worker: WorkerToken) {
         let mut table = self.table.lock();
         if table.epoch != worker.epoch {
@@ -220,14 +220,14 @@ impl<W, L: RawLock> PoolCore<W, L> {
         wakeups.run();
     }
 
-    /// Counts one more worker and has `start` start it, unless there are as many as the limit allows. If `start` fails, the
-    /// worker does not count. Never blocks, unless `start` does.
+    /// Counts one more worker and calls `start` to start it, unless there are as many as the limit allows. If
+    /// `start` fails, the worker does not count. Never blocks, unless `start` does.
     pub fn try_start<E>(&self, start: impl FnOnce(WorkerToken) -> Result<(), E>) -> Started<E> {
         self.start_counted(false, start)
     }
 
-    /// As [`PoolCore::try_start`], for a worker that gets its first task from the caller. That task is counted with it, and
-    /// does not pass through the queue. Never blocks, unless `start` does.
+    /// Like [`PoolCore::try_start`], for a worker that gets its first task from the caller. That task is
+    /// counted with it, and does not pass through the queue. Never blocks, unless `start` does.
     pub fn try_start_with_task<E>(&self, start: impl FnOnce(WorkerToken) -> Result<(), E>) -> Started<E> {
         self.start_counted(true, start)
     }
@@ -273,10 +273,11 @@ impl<W, L: RawLock> PoolCore<W, L> {
         joiners.run();
     }
 
-    /// Whether a worker has certainly started and not left. Blocks while there is none and one is being started.
+    /// Returns whether a worker has certainly started and not left. Blocks while there is none and one is
+    /// being started.
     ///
-    /// (If a worker leaves before its start is known, another one that runs is taken for one that is being started, for a
-    /// moment: then the answer is no.)
+    /// (If a worker leaves before its start is settled, another, running worker counts for a moment as being
+    /// started, and the answer is `false`.)
     pub fn has_worker(&self) -> bool {
         loop {
             let waiter = Waiter::thread();
@@ -299,7 +300,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
         }
     }
 
-    /// Waits until there is no worker. Blocks until then, or until `context` ends the wait; then returns `false`.
+    /// Blocks until there is no worker. Returns `false` if `context` ended the wait before.
     pub fn wait_for_workers(&self, context: &mut WaitContext<'_>) -> bool {
         loop {
             let waiter = Waiter::thread();
@@ -319,23 +320,24 @@ impl<W, L: RawLock> PoolCore<W, L> {
         }
     }
 
-    /// Takes the task out for which `matches` is true, if it still waits, for the calling worker to run. Notifies a thread
-    /// that waits for room. `matches` is called under a lock, and must only read. Never blocks.
+    /// Takes out the task for which `matches` is true, if it still waits, so that the calling worker runs it.
+    /// Notifies a thread that waits for room. `matches` is called under a lock, and must only read. Never blocks.
     pub fn take_to_run(&self, matches: impl FnMut(&W) -> bool) -> Option<(W, Running<'_, L>)> {
         let task = self.tasks.take_out(|buckets| buckets.remove(matches))?;
         Some((task, Running::new(&self.table)))
     }
 
-    /// The count of a task that the caller has taken by [`PoolCore::try_take`], and is going to end. Never blocks.
+    /// Returns the count of a task that the caller has taken by [`PoolCore::try_take`], and is going to end.
+    /// Never blocks.
     pub fn running(&self) -> Running<'_, L> {
         Running::new(&self.table)
     }
 
-    /// The loop of a worker: takes tasks and runs them until there will be no more. Returns the reason. Blocks while there
-    /// is none.
+    /// Runs the loop of a worker: takes tasks and runs them until no more will come. Returns the reason. Blocks
+    /// while there is none.
     ///
     /// # Errors
-    /// Those of the `runner`. The caller may go on with another call.
+    /// The errors of the `runner`. The caller may go on with another call.
     #[inline]
     pub fn work<R: Runner<W, L>>(&self, runner: &mut R) -> Result<GetError, R::Error> {
         let _outer = self.enter_here(true);
@@ -348,7 +350,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
         }
     }
 
-    /// Calls `body`, which is no task, as a worker of this pool: the initializer of a worker, for instance.
+    /// Calls `body`, which is not a task, as a worker of this pool: for instance, the initializer of a worker.
     #[inline]
     pub fn as_worker<R>(&self, body: impl FnOnce() -> R) -> R {
         let _outer = self.enter_here(false);
@@ -361,12 +363,12 @@ impl<W, L: RawLock> PoolCore<W, L> {
         Outer(HERE.replace(Here { core, runs_tasks }))
     }
 
-    /// Whether the calling thread is a worker of this pool.
+    /// Returns whether the calling thread is a worker of this pool.
     pub fn is_worker(&self) -> bool {
         std::ptr::eq(HERE.get().core, std::ptr::from_ref(self).cast())
     }
 
-    /// Whether the code that calls this is a task of this pool, or called by one.
+    /// Returns whether this is called from a task of this pool.
     pub(crate) fn is_in_task(&self) -> bool {
         self.is_worker() && HERE.get().runs_tasks
     }

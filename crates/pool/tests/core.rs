@@ -14,7 +14,7 @@ fn put(core: &PoolCore<u32>, work: u32) -> PutOutcome {
     core.try_put(DEFAULT_PRIORITY, work).unwrap()
 }
 
-/// How many workers a pool lacks that wants one for each task.
+/// Returns how many workers are missing in a pool that grows with each task.
 fn missing(core: &PoolCore<u32>, more: usize) -> usize {
     core.missing(Growth::PerTask { more })
 }

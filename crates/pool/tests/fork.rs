@@ -1,4 +1,4 @@
-//! Pools in the child of a fork. One test, because what it forks is the process of all.
+//! Pools in the child of a fork. There is a single test, because it forks the process of all tests.
 
 #![allow(unsafe_code, reason = "a test forks")]
 #![cfg(not(loom))]
@@ -11,7 +11,7 @@ use std::time::Duration;
 use interlock_pool::{TaskError, ThreadPool};
 use interlock_sync::Event;
 
-/// Runs `body` in a forked child. Whether it returned true there, within a hundred seconds.
+/// Runs `body` in a forked child. Returns whether it returned true there, within a hundred seconds.
 fn in_a_child(body: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child runs `body`, which allocates and uses the engine, and ends; the C library's allocator can be used
     // in the child of a process with threads.

@@ -111,7 +111,7 @@ fn a_worker_whose_observer_panics_leaves_the_line() {
     assert!(catch_unwind(AssertUnwindSafe(take)).is_err());
     std::thread::scope(|scope| {
         let worker = scope.spawn(take);
-        // The second wait is asked about when its thread is in line.
+        // The observer is asked about the second wait when its thread is in line.
         eventually(|| observer.0.load(Ordering::SeqCst) == 2);
         core.push_wake_one(DEFAULT_PRIORITY, 7).unwrap();
         assert_eq!(worker.join().unwrap(), Ok(7));

@@ -211,7 +211,7 @@ fn workers_that_wake_in_turn_all_wake() {
     });
     model::check_bounded(2, || {
         let queue = Arc::new(PoolCore::new(1, 0));
-        // One of them takes all that there is, perhaps before the other came.
+        // One of them takes all tasks, perhaps before the other came.
         let workers = [1, 2].map(|tasks| {
             let queue = queue.clone();
             thread::spawn(move || (0..tasks).filter(|_| take_in_turn(&queue).is_ok()).count())

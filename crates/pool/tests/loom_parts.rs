@@ -41,7 +41,7 @@ fn put_one(core: &PoolCore<u32>) {
     core.try_put(DEFAULT_PRIORITY, 7).unwrap();
 }
 
-/// Runs so many tasks, or all that are put until the end of the pool if there are fewer. Each fails.
+/// Runs this many tasks, or all that are put until the end of the pool if there are fewer. Each of them fails.
 struct Runs(usize);
 
 impl Runner<u32, RawWordLock> for Runs {
@@ -125,7 +125,7 @@ fn a_task_is_in_one_place_in_each_look() {
     });
 }
 
-/// All that is still to come.
+/// Takes all values that are still to come.
 fn take_all(buffer: &ReorderBuffer<usize>) -> Vec<usize> {
     let next = || buffer.take_with(&mut WaitContext::endless());
     let mut taken = Vec::new();
@@ -207,7 +207,7 @@ fn what_is_put_while_all_is_discarded_stays_nowhere() {
     }
 }
 
-/// How many workers a pool lacks that wants one for each task.
+/// Returns how many workers are missing in a pool that grows with each task.
 fn missing(core: &PoolCore<u32>, more: usize) -> usize {
     core.missing(Growth::PerTask { more })
 }
@@ -226,7 +226,7 @@ fn for_each_task_that_is_not_done_there_is_a_worker_or_one_is_missing() {
             let core = core(3);
             core.enter();
             let worker = start(&core, |core| {
-                // It runs this one from now on.
+                // The worker runs this task from now on.
                 core.take_with(&mut WaitContext::endless()).unwrap();
             });
             let other = start(&core, move |core| (1..together).for_each(|_| put_and_enter(core)));
@@ -292,7 +292,7 @@ impl Pool {
         })
     }
 
-    /// Submits a task to a pool that has no worker, as far as the caller knows. Whether it was taken.
+    /// Submits a task to a pool that has no worker, as far as the caller knows. Returns whether it was accepted.
     fn submit(&self) -> bool {
         loop {
             let started = self.core.try_start_with_task(|_| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use interlock_pool::{SubmitError, ThreadPool};
 
-/// A stack that no address space has room for.
+/// A stack size that fits into no address space.
 const IMPOSSIBLE: usize = 1 << 60;
 const SUBMITTERS: usize = 3;
 
@@ -19,8 +19,8 @@ fn pool(workers: usize, stack_size: usize) -> ThreadPool {
         .build()
 }
 
-/// Several threads submit a task each, at the same moment: each of these is done, or comes back because of a thread that could
-/// not be started. How many came back.
+/// Lets several threads submit a task each, at the same moment. Each task is either done, or returned because a
+/// thread could not be started. Returns how many were returned.
 fn submit_together(pool: &ThreadPool) -> usize {
     let together = Barrier::new(SUBMITTERS);
     let submit = || {

@@ -1,4 +1,4 @@
-//! What an observer finds out about tasks, workers and pools.
+//! The view of an observer on tasks, workers and pools.
 
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
@@ -37,7 +37,7 @@ impl Drop for Turn {
     }
 }
 
-/// Hears nothing that matters.
+/// Ignores what it hears.
 struct Deaf;
 
 impl Observer for Deaf {
@@ -52,7 +52,7 @@ fn owners_of(kind: ResourceKind) -> Vec<ThreadId> {
         .unwrap_or_default()
 }
 
-/// A task of `pool` that takes `lock`, unless that is refused. Whether it was refused.
+/// Submits a task that takes `lock`, unless its wait is refused. The result tells whether it was refused.
 fn takes(pool: &ThreadPool, lock: &Arc<Lock>) -> interlock_pool::Task<bool> {
     let lock = lock.clone();
     pool.submit(move || match lock.acquire_with(&mut WaitContext::endless()) {
@@ -240,7 +240,7 @@ fn the_wait_that_closes_a_circle_through_a_pool_is_refused() {
     lock.acquire();
     let task = takes(&pool, &lock);
     eventually(|| owners_of(ResourceKind::Lock) == [ThreadId::current()]);
-    // As `join`, which can't fail.
+    // Like `join`, which can't fail.
     assert_eq!(
         pool.join_timeout(std::time::Duration::MAX),
         Err(JoinError::Refused)

@@ -1,4 +1,4 @@
-//! What becomes of a task, with real threads. The names are those of the claims in `PROTOCOL.md`.
+//! The outcomes of tasks, with real threads. The names are those of the claims in `PROTOCOL.md`.
 
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
@@ -20,13 +20,13 @@ fn pending(count: usize) -> Vec<Numbers> {
     (0..count).map(|_| Outcome::new()).collect()
 }
 
-/// A wait that a lost notification does not make endless.
+/// A context with a deadline, so that a lost notification does not make the wait endless.
 fn long() -> WaitContext<'static> {
     WaitContext::until(Deadline::after(Duration::from_secs(60)))
 }
 
-/// Runs both bodies on each chunk of outcomes at the same time, on two threads: the first from the front, the second from
-/// the back. What each body said, for each outcome.
+/// Runs both bodies on each chunk of outcomes at the same time, on two threads: the first from the front, the
+/// second from the back. Returns the result of each body for each outcome.
 fn race<A: Send, B: Send>(
     outcomes: &[Numbers],
     first: impl Fn(usize, &Numbers) -> A + Sync,
@@ -170,7 +170,7 @@ fn every_callback_is_handed_out_once() {
             for callback in due.callbacks() {
                 hand(callback);
             }
-            // The end of a cancelled task hands out nothing more.
+            // The end of a cancelled task returns no more callbacks.
             assert_eq!(outcome.begin().is_ok(), number % 2 == 1);
         },
     );

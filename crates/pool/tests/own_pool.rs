@@ -15,7 +15,7 @@ fn long() -> Duration {
     Duration::from_secs(60)
 }
 
-/// The sum of the numbers from `from` up to `to`, by two tasks for the halves.
+/// Returns the sum of the numbers from `from` up to `to`, by two tasks for the halves.
 fn sum(pool: &Arc<ThreadPool>, from: u64, to: u64) -> u64 {
     if to - from <= 1 {
         return from;
@@ -73,7 +73,7 @@ fn a_worker_that_waits_until_a_deadline_runs_no_other_task() {
     assert_eq!(other.result().unwrap(), 7);
 }
 
-/// Submits a task that does the same one level deeper, and waits for it. How deep it went.
+/// Submits a task that does the same one level deeper, and waits for it. Returns how deep it went.
 fn descend(pool: &Arc<ThreadPool>, levels: usize) -> Result<usize, TaskError> {
     if levels == 0 {
         return Ok(0);
@@ -101,7 +101,7 @@ fn tasks_that_wait_within_each_other_end_before_the_stack_does() {
     }
 }
 
-/// As [`descend`], by tasks that take some of the stack themselves, and tell which threads they run on.
+/// Like [`descend`], by tasks that take some of the stack themselves, and tell which threads they run on.
 fn descend_broadly(pool: &Arc<ThreadPool>, levels: usize, threads: &Arc<Mutex<HashSet<ThreadIdent>>>) {
     let frame = std::hint::black_box([levels; 1_000]);
     threads.lock().unwrap().insert(ThreadIdent::current());
@@ -146,7 +146,7 @@ fn a_time_that_never_comes_is_no_deadline_for_a_worker() {
     assert_eq!(waits.unwrap().result_timeout(long()).unwrap().unwrap(), 14);
 }
 
-/// Maps a function over one item that does the same one level deeper. How many results each map had at most.
+/// Maps a function over one item that does the same one level deeper. Returns the most results that a map had.
 fn map_below(pool: &Arc<ThreadPool>, levels: usize) -> usize {
     if levels == 0 {
         return 0;
@@ -170,7 +170,7 @@ fn an_unordered_map_that_is_nested_too_deep_has_one_error_for_each_item() {
     let its = pool.clone();
     let deep = pool.submit(move || map_below(&its, 20_000)).unwrap();
     assert_eq!(deep.result_timeout(long()).unwrap().unwrap(), 1);
-    // What was given up goes on.
+    // The call that was given up goes on.
     pool.cancel_waiting();
 }
 
@@ -183,7 +183,7 @@ fn a_task_cannot_join_its_own_pool() {
         joins.unwrap().result_timeout(long()).unwrap().unwrap(),
         (Err(JoinError::OwnTask), Err(JoinError::OwnTask))
     );
-    // That of another pool it can.
+    // It can join another pool.
     let other = ThreadPool::new(1);
     let its = pool.clone();
     let joins = other.submit(move || its.join()).unwrap();
@@ -220,7 +220,7 @@ fn a_task_that_is_cancelled_makes_room_for_another() {
     assert_eq!(pool.stats().waiting, 2);
     let fourth = pool.submit(|| 4).unwrap();
     assert!(matches!(pool.try_submit(|| 5), Err(SubmitError::Full(_))));
-    // A thread that waits for room is told.
+    // A thread that waits for room learns of it.
     std::thread::scope(|scope| {
         let submits = scope.spawn(|| pool.submit(|| 5).unwrap());
         assert!(first.cancel());

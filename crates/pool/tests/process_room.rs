@@ -47,10 +47,10 @@ fn a_host_hears_of_room_in_line_c320() {
         assert!(format!("{first:?}").contains("is_notified: false"));
         assert!(hosted.pool.cancel(calls.last().unwrap()));
         assert!(first.is_notified() && !second.is_notified());
-        // It makes no use of its turn.
+        // It does not use its turn.
         drop(first);
         assert!(second.is_notified() && !third.is_notified());
-        // This one gives its place up, and hears of nothing.
+        // This one gives its place up, and gets no notification.
         drop(third);
         hosted.gate.set();
         for call in &calls[..calls.len() - 1] {

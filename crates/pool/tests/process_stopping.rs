@@ -61,7 +61,7 @@ fn a_call_is_cancelled_once_or_has_its_answer_c302() {
     hosted.end();
 }
 
-/// The thread that waits takes answers for all; nothing comes that would wake it.
+/// The waiting thread leads; no answer comes that would wake it.
 #[test]
 fn a_thread_that_waits_hears_of_a_cancellation_c303() {
     let _turn = turn();

@@ -63,12 +63,12 @@ impl Drop for Over<'_> {
     }
 }
 
-/// What the killer has done.
+/// The actions of the killer.
 #[derive(Default)]
 struct Kills {
     /// The signals that it sent, by processes.
     sent: HashMap<u32, Vec<i32>>,
-    /// How many processes it killed as soon as it saw them.
+    /// How many processes it killed as soon as it noticed them.
     newborn: usize,
     stopped: usize,
 }
@@ -80,7 +80,8 @@ impl Kills {
     }
 }
 
-/// Kills a worker now and then, as long as the pool gets on, until `is_over`. Stopped workers go on in the next turn.
+/// Kills a worker now and then, as long as the pool makes progress, until `is_over`. Stopped workers are continued
+/// in the next turn.
 fn kill_some(hosted: &Hosted, storm: &Storm, is_over: &AtomicBool) -> Kills {
     let mut random = Random(storm.seed);
     let mut kills = Kills::default();
@@ -92,7 +93,8 @@ fn kill_some(hosted: &Hosted, storm: &Storm, is_over: &AtomicBool) -> Kills {
             signal(pid, libc::SIGCONT);
         }
         hosted.pool.look();
-        // A pool gives up if no worker gets ready: it has to get on between two kills, however busy the machine is.
+        // A pool gives up if no worker gets ready, so it has to make progress between two kills, however busy the
+        // machine is.
         let now = hosted.pool.stats().done;
         if now == done {
             continue;
@@ -110,7 +112,7 @@ fn kill_some(hosted: &Hosted, storm: &Storm, is_over: &AtomicBool) -> Kills {
                 stopped = Some(pid);
                 kills.stopped += 1;
             }
-            // The one that takes its place dies as soon as it is born.
+            // The worker that takes its place dies as soon as it is started.
             _ => {
                 kills.hit(pid, libc::SIGKILL);
                 let known: HashSet<u32> = pids.into_iter().collect();
@@ -133,7 +135,8 @@ fn kill_some(hosted: &Hosted, storm: &Storm, is_over: &AtomicBool) -> Kills {
     kills
 }
 
-/// What call `number` says. Most are short, some take a while, some are large, and some end their worker.
+/// Returns the payload of call `number`. Most calls are short, some take a while, some are large, and some end
+/// their worker.
 fn payload(number: usize, random: &mut Random) -> String {
     match random.below(400) {
         0..100 => "sleep 1".to_owned(),
@@ -146,7 +149,7 @@ fn payload(number: usize, random: &mut Random) -> String {
     }
 }
 
-/// Checks what became of a call. Returns the process that died with it.
+/// Checks the end of a call. Returns the process that died with it.
 fn check(call: &str, answer: Answer, storm: &Storm, deaths: &mut Vec<Arc<WorkerDeath>>) {
     let (verb, rest) = call.split_once(' ').unwrap();
     match answer {
@@ -178,7 +181,7 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// What is there of processes, objects, threads and descriptors.
+/// Counts processes, objects, threads and descriptors.
 fn left(arena: &Arena) -> (usize, usize, usize, usize) {
     arena.sweep_all();
     (arena.processes(), arena.objects(), supervisors(), descriptors())
@@ -208,7 +211,7 @@ fn rage(storm: &Storm) {
     let is_over = AtomicBool::new(false);
     let (answers, kills) = std::thread::scope(|scope| {
         let killer = scope.spawn(|| kill_some(&hosted, storm, &is_over));
-        // The killer is told, too, if something fails here.
+        // The killer ends, too, if something fails here.
         let over = Over(&is_over);
         let calls: Vec<_> = texts.iter().map(submit).collect();
         let hosted = &hosted;
@@ -258,7 +261,7 @@ fn report(storm: &Storm, began: Instant, kills: &Kills, lost: usize) {
     );
 }
 
-/// Each death that cost a call has a cause, and cost one call.
+/// Each death that lost a call has a cause, and lost one call.
 fn judge(kills: &Kills, deaths: &[Arc<WorkerDeath>]) {
     for death in deaths {
         let is_known = match death.ended.unwrap() {
@@ -303,7 +306,7 @@ fn the_long_storm_c252() {
     loop {
         let storm = Storm {
             calls: 20_000,
-            // A part of the seed, so that it repeats a round of either kind.
+            // Taken from the seed, so that a seed repeats rounds of either kind.
             policy: match seed & 2 {
                 0 => OnWorkerDeath::Retry,
                 _ => OnWorkerDeath::FailTask,

@@ -1,4 +1,4 @@
-//! Tasks that borrow what is around their scope. The names are those of the claims in `PROTOCOL.md`.
+//! Tasks that borrow from the surroundings of their scope. The names are those of the claims in `PROTOCOL.md`.
 
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
@@ -26,7 +26,7 @@ fn a_scope_ends_when_all_that_borrows_is_gone() {
         let mut numbers = [0_usize; 50];
         pool.scope(|scope| {
             for (place, number) in numbers.iter_mut().enumerate() {
-                // The handles are dropped: the scope waits all the same.
+                // The handles are dropped; the scope waits nevertheless.
                 drop(scope.submit(move || *number = place).unwrap());
             }
         });

@@ -1,4 +1,4 @@
-//! What programs use a pool by, beside tasks and their results.
+//! The rest of a pool's interface, besides tasks and their results.
 
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
@@ -161,7 +161,7 @@ fn an_async_submitter_waits_for_room_in_line() {
     assert!(first.as_mut().poll(&mut context).is_pending());
     assert!(second.as_mut().poll(&mut context).is_pending());
     assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
-    // One place, and the first in line gives its turn up.
+    // There is one place, and the first in line gives its turn up.
     assert!(waits.cancel());
     assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
     drop(first);

@@ -55,7 +55,7 @@ fn every_task_is_run_once_and_its_result_comes_back() {
 
 #[test]
 fn as_many_tasks_run_at_once_as_there_are_workers_for() {
-    // Each waits for the next one to run: one that no worker takes stops all of them.
+    // Each task waits for the next one to run: a task that no worker takes would stop all of them.
     const WORKERS: usize = 4;
     for _ in 0..500 {
         let pool = ThreadPool::new(WORKERS);

@@ -13,7 +13,7 @@ use interlock_wait::{
     Deadline, Observer, ResourceKind, TraceEvent, WaitContext, clear_observer, set_observer,
 };
 
-/// How tasks are put, and how workers take them.
+/// The ways to put tasks and to take them.
 struct Way {
     put: fn(&PoolCore<usize>, usize) -> Result<PutOutcome, PutError<usize>>,
     take: fn(&PoolCore<usize>) -> Result<usize, GetError>,
@@ -79,7 +79,7 @@ fn workers_that_wake_in_turn_all_wake() {
         }
         for round in 1..=1_000 {
             (0..WORKERS).for_each(|work| assert!(queue.push_wake_one(DEFAULT_PRIORITY, work).is_ok()));
-            // Each runs until all run.
+            // Each task runs until all of them run.
             while took.load(Ordering::SeqCst) < round * WORKERS {
                 std::thread::yield_now();
             }

@@ -127,7 +127,7 @@ impl Barrier {
         }
     }
 
-    /// The getters of the properties with these names.
+    /// The getter of the property `parties`; the next two belong to `n_waiting` and `broken`.
     fn _interlock_get_parties<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         match native(slf, |barrier| barrier.parties(py))? {
@@ -180,7 +180,7 @@ impl Barrier {
         self.engine.get(py).parties()
     }
 
-    /// How many parties wait. The caller knows that the barrier is native.
+    /// Returns how many parties wait. The caller knows that the barrier is native.
     pub(crate) fn waiting(&self, py: Python<'_>) -> usize {
         self.engine.get(py).waiting()
     }

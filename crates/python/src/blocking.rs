@@ -100,7 +100,7 @@ pub(crate) fn give_way(py: Python<'_>) {
     let _ = interpreter.sleep(&mut || Slept::TimedOut);
 }
 
-/// Runs a call of the kernel that takes a while and touches no object, and lets other threads run meanwhile.
+/// Runs a system call that takes a while and touches no object, and lets other threads run meanwhile.
 pub(crate) fn aside<R: Send>(py: Python<'_>, call: impl FnOnce() -> R + Send) -> R {
     let mut interpreter = Interpreter::host(py, false);
     let (mut call, mut result) = (Some(call), None);
@@ -110,7 +110,7 @@ pub(crate) fn aside<R: Send>(py: Python<'_>, call: impl FnOnce() -> R + Send) ->
     });
     match (result, call) {
         (Some(result), _) => result,
-        // The interpreter ends: there is no other thread.
+        // The interpreter is finalizing: there is no other thread.
         (None, Some(call)) => call(),
         (None, None) => unreachable!("a call that was made has a result"),
     }
@@ -122,8 +122,8 @@ pub(crate) fn aside<R: Send>(py: Python<'_>, call: impl FnOnce() -> R + Send) ->
 /// before: in a loop without bytecodes it would otherwise run too late, or never.
 ///
 /// # Errors
-/// A signal handler raised, such as `KeyboardInterrupt`, or an observer refused the wait (`DeadlockError`). The engine says
-/// what an interrupted operation leaves undone.
+/// A signal handler raised, such as `KeyboardInterrupt`, or an observer refused the wait (`DeadlockError`). The
+/// documentation of the engine's operation tells what is left undone.
 pub(crate) fn wait<R>(
     py: Python<'_>,
     deadline: Deadline,

@@ -39,8 +39,8 @@ enum OwnLock {
     RLock(Py<RLock>),
 }
 
-/// Returns the identity of the thread that has a lock, or the lock of a native condition. None if no thread has it, or it is
-/// something else.
+/// Return the identity of the thread that holds a lock, or the lock of a native condition. None if no thread holds
+/// it, or if the object is something else.
 #[pyfunction]
 #[pyo3(signature = (lock, /))]
 pub(crate) fn owner_of(lock: &Bound<'_, PyAny>) -> Option<u64> {
@@ -77,7 +77,7 @@ impl OwnLock {
         }
     }
 
-    /// Whether the calling thread holds the lock, as far as that kind of lock can tell.
+    /// Returns whether the calling thread holds the lock, as far as that kind of lock can tell.
     #[inline]
     fn is_owned(&self, py: Python<'_>) -> bool {
         match self {

@@ -62,7 +62,7 @@ impl Timeout {
         given.map_or(Ok(Timeout::Never), PyAnyMethods::extract)
     }
 
-    /// The deadline of the wait. A negative time has already passed.
+    /// Returns the deadline of the wait. A negative time has already passed.
     ///
     /// # Errors
     /// The time is not a number, or too large for the clock.
@@ -141,7 +141,7 @@ impl<'py> FromPyObject<'_, 'py> for Timeout {
     }
 }
 
-/// The seconds of a timeout that is valid everywhere: a number, not negative and not too large.
+/// Returns the seconds of a timeout that is valid everywhere: a number, not negative and not too large.
 #[inline]
 pub(crate) fn plain_timeout(object: &Bound<'_, PyAny>) -> Option<f64> {
     let seconds = match raw::small_int(object) {
@@ -151,7 +151,7 @@ pub(crate) fn plain_timeout(object: &Bound<'_, PyAny>) -> Option<f64> {
     seconds.filter(|seconds| (0.0..=TIMEOUT_MAX_SECONDS).contains(seconds))
 }
 
-/// A number of seconds: a float, an integer, or an object that converts to one of them.
+/// Returns a number of seconds: a float, an integer, or an object that converts to one of them.
 fn seconds(object: Borrowed<'_, '_, PyAny>) -> PyResult<f64> {
     if let Ok(float) = object.cast::<PyFloat>() {
         return Ok(float.value());
@@ -182,7 +182,7 @@ pub(crate) struct LockTimeout(f64);
 impl LockTimeout {
     pub(crate) const UNLIMITED: LockTimeout = LockTimeout(-1.0);
 
-    /// How long to wait; `None` if the call must not block.
+    /// Returns how long to wait; `None` if the call must not block.
     ///
     /// # Errors
     /// There is a timeout although the call does not block, or it is negative or too large for the clock.
@@ -209,7 +209,7 @@ impl LockTimeout {
         }
     }
 
-    /// Whether there is no limit, so that a blocking call needs no check.
+    /// Returns whether there is no limit, so that a blocking call needs no check.
     #[inline]
     pub(crate) fn is_unlimited(self) -> bool {
         self.0 == -1.0
@@ -224,18 +224,20 @@ impl<'py> FromPyObject<'_, 'py> for LockTimeout {
     }
 }
 
-/// The value of an exact `int` that fits into a machine word.
+/// Returns the value of an exact `int` that fits into a machine word.
 #[inline]
 pub(crate) fn plain_number(object: &Bound<'_, PyAny>) -> Option<isize> {
     object.cast_exact::<PyInt>().ok()?.extract().ok()
 }
 
-/// Whether an object is an exact `float` or `int`: it refers to no other object and runs no user code.
+/// Returns whether an object is an exact `float` or `int`: it refers to no other object and runs no user
+/// code.
 pub(crate) fn is_plain(object: &Bound<'_, PyAny>) -> bool {
     object.is_exact_instance_of::<PyFloat>() || object.is_exact_instance_of::<PyInt>()
 }
 
-/// Whether a class derived from one of ours has no `__init__` of its own, so that it takes no arguments.
+/// Returns whether a class derived from one of ours has no `__init__` of its own, so that it takes no
+/// arguments.
 #[cold]
 pub(crate) fn takes_no_arguments(class: &Bound<'_, PyType>) -> PyResult<bool> {
     let init = class.py().get_type::<PyAny>().getattr("__init__")?;
@@ -256,7 +258,8 @@ pub(crate) fn check_exception(given: &Bound<'_, PyTuple>) -> PyResult<()> {
     }
 }
 
-/// The engine's clock, in seconds. A program may have stopped `time.monotonic()`, as tools for tests do.
+/// Return the engine's clock, in seconds. A program may have stopped `time.monotonic()`, as tools for tests
+/// do.
 #[pyfunction]
 pub(crate) fn monotonic() -> f64 {
     Duration::from_nanos(interlock_os::clock::monotonic_nanos()).as_secs_f64()

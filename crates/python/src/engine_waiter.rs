@@ -17,7 +17,7 @@ use crate::materialize::Native;
 
 /// An object on which threads may wait in the engine when it is materialized.
 pub(crate) trait WaitsInside: PyClass<Frozen = True, BaseType = Native> + Sync {
-    /// How many threads wait.
+    /// Returns how many threads wait.
     fn waiting(&self, py: Python<'_>) -> usize;
     /// Notifies the first of them, and returns whether there was one.
     fn let_one_through(&self, py: Python<'_>) -> bool;

@@ -13,7 +13,8 @@ use pyo3::types::{PyDict, PyType};
 use crate::imported::Imported;
 use crate::raw::{self, Name, intern};
 
-/// The exception of the kernel's refusal, as the standard library raises it: with `errno`, of the subclass that belongs to it.
+/// Returns the exception of the kernel's refusal, as the standard library raises it: with `errno`, of the
+/// subclass that belongs to it.
 ///
 /// PyO3's own conversion keeps the text alone.
 pub(crate) fn os_error(error: io::Error) -> PyErr {
@@ -84,8 +85,8 @@ pub(crate) fn remember(py: Python<'_>) -> PyResult<()> {
     EMPTY_BOUND_ONCE.get(py).map(drop)
 }
 
-/// The exception object of an error. `PyErr`'s own methods that read it (clippy.toml lists them) detach and attach
-/// again, which ends the process if the interpreter is finalizing.
+/// Returns the exception object of an error. `PyErr`'s own methods that read it (clippy.toml lists them)
+/// detach and attach again, which ends the process if the interpreter is finalizing.
 pub(crate) fn exception(py: Python<'_>, error: PyErr) -> Bound<'_, PyBaseException> {
     error.restore(py);
     #[expect(
@@ -95,12 +96,12 @@ pub(crate) fn exception(py: Python<'_>, error: PyErr) -> Bound<'_, PyBaseExcepti
     PyErr::fetch(py).into_value(py).into_bound(py)
 }
 
-/// The error that raises an exception again, with the traceback and the context that it already has.
+/// Returns the error that raises an exception again, with the traceback and the context that it already has.
 pub(crate) fn again(exception: Bound<'_, PyBaseException>) -> PyErr {
     PyErr::from_value(exception.into_any())
 }
 
-/// What a generator raises in which the error is raised: StopIteration does not end it.
+/// Returns the error that a generator raises if `error` is raised in it: StopIteration does not end it normally.
 #[cold]
 pub(crate) fn out_of_generator(py: Python<'_>, error: PyErr) -> PyErr {
     let exception = exception(py, error);
@@ -150,7 +151,7 @@ pub(crate) fn raise_not_owned(py: Python<'_>) {
     );
 }
 
-/// Whether an exception is a `concurrent.futures.CancelledError`.
+/// Returns whether an exception is a `concurrent.futures.CancelledError`.
 pub(crate) fn is_cancelled(exception: &Bound<'_, PyBaseException>) -> bool {
     CANCELLED.is_class_of(exception)
 }
@@ -186,7 +187,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The standard library's exception.
+    /// Returns the standard library's exception.
     #[cold]
     pub(crate) fn raise(self, py: Python<'_>) -> PyErr {
         match self {
@@ -209,7 +210,7 @@ impl Failure {
     }
 }
 
-/// The exception of a wait that an observer refused.
+/// Returns the exception of a wait that an observer refused.
 #[cold]
 pub(crate) fn deadlock(py: Python<'_>) -> PyErr {
     let words = "this thread would wait for itself";
@@ -236,7 +237,7 @@ pub(crate) fn broken(py: Python<'_>) -> impl FnOnce(Broken) -> PyErr {
     move |_| Failure::BrokenBarrier.raise(py)
 }
 
-/// The exception of a barrier that is broken for a reason which `message` tells.
+/// Returns the exception of a broken barrier; `message` tells why it is broken.
 pub(crate) fn broken_barrier(py: Python<'_>, message: String) -> PyErr {
     (BROKEN_BARRIER.get(py)).map_or_else(|error| error, |class| PyErr::from_type(class, message))
 }
@@ -249,7 +250,7 @@ pub(crate) fn no_item(py: Python<'_>, error: GetError) -> PyErr {
     }
 }
 
-/// The exception of a future that is already done.
+/// Returns the exception of a future that is already done.
 pub(crate) fn invalid_state(py: Python<'_>, message: String) -> PyErr {
     match INVALID_STATE.get(py) {
         Ok(class) => PyErr::from_type(class, message),
@@ -257,14 +258,14 @@ pub(crate) fn invalid_state(py: Python<'_>, message: String) -> PyErr {
     }
 }
 
-/// The exception of a `SimpleQueue` that has no item.
+/// Returns the exception of a `SimpleQueue` that has no item.
 pub(crate) fn no_simple_item(py: Python<'_>) -> PyErr {
     EMPTY_BOUND_ONCE
         .get(py)
         .map_or_else(|error| error, |class| PyErr::from_type(class.clone(), ()))
 }
 
-/// Whether an exception means that a queue has no item.
+/// Returns whether an exception means that a queue has no item.
 pub(crate) fn is_no_item(exception: &Bound<'_, PyBaseException>) -> bool {
     EMPTY.is_class_of(exception) || SHUT_DOWN.is_class_of(exception)
 }

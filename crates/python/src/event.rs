@@ -42,7 +42,7 @@ impl Event {
         }
     }
 
-    /// Whether the event is set. Never blocks.
+    /// Return whether the event is set. Never blocks.
     #[inline]
     fn is_set<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
@@ -97,7 +97,7 @@ impl Event {
         }
     }
 
-    /// Whether the event is set, if it is native.
+    /// Return whether the event is set, if it is native.
     fn _interlock_flag(&self, py: Python<'_>) -> bool {
         self.engine.get(py).is_set()
     }

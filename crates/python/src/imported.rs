@@ -24,7 +24,7 @@ impl<T: PyTypeCheck> Imported<T> {
         }
     }
 
-    /// The object.
+    /// Returns the object.
     ///
     /// # Errors
     /// The module or the name does not exist, or the object has another type.

@@ -9,12 +9,12 @@ use interlock_wait::primitive::global::{AtomicBool, Ordering};
 pub(crate) struct Initialized(AtomicBool);
 
 impl Initialized {
-    /// A value that answers yes once it is written to its place.
+    /// Creates a value that answers yes once it is written to its place.
     pub(crate) fn new() -> Self {
         Initialized(AtomicBool::new(true))
     }
 
-    /// Whether the fields beside it are written.
+    /// Returns whether the fields beside it are written.
     pub(crate) fn is_set(&self) -> bool {
         // Relaxed: the collector runs on the thread that allocates, or while all others are stopped.
         self.0.load(Ordering::Relaxed)

@@ -69,7 +69,7 @@ impl Lock {
         self.engine.get(py).release().map_err(errors::not_held(py))
     }
 
-    /// Whether any thread holds the lock.
+    /// Return whether any thread holds the lock.
     fn locked(&self, py: Python<'_>) -> bool {
         self.engine.get(py).is_locked()
     }

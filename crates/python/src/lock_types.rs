@@ -30,7 +30,8 @@ impl StandardType {
         }
     }
 
-    /// The type. First called while our module is imported, because other code may replace these names later.
+    /// Returns the type. First called while our module is imported, because other code may replace these
+    /// names later.
     pub(crate) fn class<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyType>> {
         let import = || Ok(py.import("_thread")?.getattr(self.name)?.cast_into()?.unbind());
         Ok(self.class.get_or_make(py, import)?.bind(py))

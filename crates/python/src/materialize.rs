@@ -57,7 +57,8 @@ pub(crate) struct Native {
 }
 
 impl Native {
-    /// The state of a new object of `class`, materialized at once if that class changes or overrides internals.
+    /// Returns the state of a new object of `class`, materialized at once if that class changes or overrides
+    /// internals.
     ///
     /// `export` runs while no other thread uses the object. It must neither detach nor run Python code, because either
     /// would let other threads in.
@@ -71,13 +72,14 @@ impl Native {
         Ok(this)
     }
 
-    /// Whether the object is native, as far as one comparison tells. `false` may also mean that its class has changed.
+    /// Returns whether the object is native, as far as one comparison tells. `false` may also mean that its
+    /// class has changed.
     #[inline]
     pub(crate) fn is_native_for(&self, class: *mut ffi::PyTypeObject) -> bool {
         raw::version_tag(class) == self.tag()
     }
 
-    /// Whether the object is materialized by now.
+    /// Returns whether the object is materialized by now.
     pub(crate) fn is_materialized(&self) -> bool {
         self.tag() == MATERIALIZED
     }
@@ -193,8 +195,8 @@ pub(crate) fn native<'a, T: NativeClass, R>(
     })
 }
 
-/// Whether an object is native although its class no longer has the version tag that the object remembers. Materializes
-/// it if the class now changes or overrides internals.
+/// Returns whether an object is native although its class no longer has the version tag that the object
+/// remembers. Materializes it if the class now changes or overrides internals.
 #[cold]
 fn is_native_after_all<T: NativeClass>(slf: &Bound<'_, T>) -> PyResult<bool> {
     let native = slf.as_super().get();
@@ -207,8 +209,8 @@ fn is_native_after_all<T: NativeClass>(slf: &Bound<'_, T>) -> PyResult<bool> {
     Ok(false)
 }
 
-/// Whether a method may do the work of another method itself instead of calling it. It may not if the other method may
-/// be overridden in the class or a derived one, or if the object is materialized.
+/// Returns whether a method may do the work of another method itself instead of calling it. It may not if the
+/// other method may be overridden in the class or a derived one, or if the object is materialized.
 #[inline]
 pub(crate) fn goes_own_way<T: NativeClass>(slf: &Bound<'_, T>) -> PyResult<bool> {
     let class = slf.as_any().get_type();
@@ -277,7 +279,7 @@ pub(crate) fn standard<'py, T: NativeClass>(
     function(slf, name)?.call1(arguments)
 }
 
-/// The standard library's function of this name.
+/// Returns the standard library's function of this name.
 pub(crate) fn function<'py, T: NativeClass>(
     slf: &Bound<'py, T>,
     name: &Bound<'py, PyString>,
@@ -351,7 +353,8 @@ impl Internal {
         }
         if !object.get().is_materialized() {
             materialize_any(object.as_any(), object.get())?;
-            // Not from its `__dict__`, which the interpreter would have to make. This comes back here if there is none.
+            // Not from its `__dict__`, which the interpreter would have to create. Comes back here if there is
+            // none.
             return raw::generic_attribute(object.as_any(), name);
         }
         if let Some(found) = raw::instance_dict(object)?.get_item(name)? {

@@ -1,4 +1,4 @@
-//! Attributes of a module that are another module's.
+//! Attributes of a module that belong to another module.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyString};
@@ -37,7 +37,7 @@ impl Mirrored {
         let name = this.name.bind(py);
         match this.namespace.bind(py).get_item(name)? {
             Some(found) => Ok(found),
-            // It was deleted: the module has a say in what it answers to that name.
+            // It was deleted: the module itself decides how it answers to that name.
             None => this.module.bind(py).getattr(name),
         }
     }

@@ -1,15 +1,15 @@
-//! What is made once, and is never half made in a forked child.
+//! Values that are created once, and are never half initialized in a forked child.
 
 use std::sync::OnceLock;
 
 use pyo3::prelude::*;
 
-/// A value that is made at its first use.
+/// A value that is created at its first use.
 ///
-/// PyO3's `PyOnceLock` detaches from the interpreter when it begins an initialization, and attaches again inside. If another
-/// thread forks meanwhile, the child finds an initialization that nobody ends, and waits for it for ever. Here the value is
-/// made first. To keep it is one step of an attached thread, and during that no other thread forks.
-/// If two threads make the value at once, that of the second one is dropped.
+/// PyO3's `PyOnceLock` detaches from the interpreter when it begins an initialization, and attaches again inside.
+/// If another thread forks meanwhile, the child finds an unfinished initialization, and waits for it for ever. Here
+/// the value is created first. Storing it is one step of an attached thread, during which no other thread forks. If
+/// two threads create the value at once, the second one is dropped.
 pub(crate) struct Once<T>(OnceLock<T>);
 
 impl<T> Once<T> {
@@ -17,21 +17,21 @@ impl<T> Once<T> {
         Once(OnceLock::new())
     }
 
-    /// The value, if it was made.
+    /// Returns the value, if it was made.
     #[inline]
     pub(crate) fn get(&self, _py: Python<'_>) -> Option<&T> {
         self.0.get()
     }
 
-    /// Keeps a value, if there is none yet, and returns the one that is kept.
+    /// Stores `value`, unless there is a value already. Returns the stored one.
     pub(crate) fn keep(&self, _py: Python<'_>, value: T) -> &T {
         self.0.get_or_init(|| value)
     }
 
-    /// The value, which is made if there is none.
+    /// Returns the value. Creates it if there is none.
     ///
     /// # Errors
-    /// It can't be made.
+    /// The value can't be created.
     pub(crate) fn get_or_make(&self, py: Python<'_>, make: impl FnOnce() -> PyResult<T>) -> PyResult<&T> {
         match self.0.get() {
             Some(value) => Ok(value),

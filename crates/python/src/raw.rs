@@ -15,12 +15,13 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyType};
 
 // SAFETY: this is the function's declaration in CPython's Include/cpython/object.h, in all supported versions.
 unsafe extern "C" {
-    /// The attribute of a class, found through the interpreter's cache. A borrowed reference, or null without an
-    /// exception.
+    /// Returns the attribute of a class, found through the interpreter's cache. A borrowed reference, or null
+    /// without an exception.
     fn _PyType_Lookup(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject;
 }
 
-/// The version tag of a class. Each change of the class or of one of its bases changes it; 0 if the class has none.
+/// Returns the version tag of a class. Each change of the class or of one of its bases changes it; 0 if the
+/// class has none.
 #[inline]
 pub(crate) fn version_tag(class: *mut ffi::PyTypeObject) -> u32 {
     // SAFETY: callers pass the class of an object that they hold, or one that they hold.
@@ -31,7 +32,7 @@ pub(crate) fn version_tag(class: *mut ffi::PyTypeObject) -> u32 {
     tag.load(Ordering::Relaxed)
 }
 
-/// The attribute of a class under a name, its own or an inherited one.
+/// Returns the attribute of a class under a name, whether its own or inherited.
 pub(crate) fn lookup<'py>(
     class: &Bound<'py, PyType>,
     name: &Bound<'py, PyString>,
@@ -42,7 +43,7 @@ pub(crate) fn lookup<'py>(
     unsafe { Bound::from_borrowed_ptr_or_opt(class.py(), found) }
 }
 
-/// The `__dict__` of an object whose class is a Python class.
+/// Returns the `__dict__` of an object whose class is a Python class.
 pub(crate) fn instance_dict<'py>(object: &Bound<'py, impl Sized>) -> PyResult<Bound<'py, PyDict>> {
     // SAFETY: the object is alive, and the thread is attached.
     let dict = unsafe { ffi::PyObject_GenericGetDict(object.as_ptr(), null_mut()) };
@@ -212,7 +213,7 @@ impl Drop for NoCollection {
     }
 }
 
-/// The value of an exact `int` that is not too large, on an attached thread. Runs no user code.
+/// Returns the value of an exact `int` that is not too large, on an attached thread. Runs no user code.
 #[inline]
 pub(crate) fn small_int(object: &Bound<'_, PyAny>) -> Option<i64> {
     if !object.is_exact_instance_of::<PyInt>() {
@@ -224,7 +225,7 @@ pub(crate) fn small_int(object: &Bound<'_, PyAny>) -> Option<i64> {
     (overflow == 0).then_some(value)
 }
 
-/// The same for an item of a queue.
+/// Returns the same for an item of a queue.
 #[inline]
 pub(crate) fn small_int_item(item: &Py<PyAny>) -> Option<i64> {
     // SAFETY: engine code runs attached: the thread that puts an item, or takes one out, is in a method call.
@@ -257,8 +258,8 @@ unsafe impl RawLock for InterpreterLock {
         self.0.unlock();
     }
 
-    /// Whether the calling thread is attached. (Not `PyGILState_Check`, which always says so once there was a
-    /// subinterpreter.)
+    /// Returns whether the calling thread is attached. (Not `PyGILState_Check`, which always says so once
+    /// there was a subinterpreter.)
     fn covers_this_thread() -> bool {
         // SAFETY: this asks for the thread state of the calling thread, if it has one, and may be called by any thread.
         let own = unsafe { ffi::PyGILState_GetThisThreadState() };
@@ -285,13 +286,13 @@ impl<T> Attached<T> {
         Attached(value)
     }
 
-    /// The value, for as long as the thread is attached.
+    /// Returns the value, for as long as the thread is attached.
     #[inline(always)]
     pub(crate) fn get<'a>(&'a self, _: Python<'a>) -> &'a T {
         &self.0
     }
 
-    /// The value, for the garbage collector, which visits on an attached thread.
+    /// Returns the value, for the garbage collector, which visits on an attached thread.
     pub(crate) fn get_in_traverse<'a>(&'a self, _: &'a PyVisit<'_>) -> &'a T {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Waits that end with an error because an observer refuses them, and what an observer sees of waits: for tests.
+//! For tests: an observer that refuses waits, and a list of the waits that an observer sees.
 
 use std::cell::Cell;
 use std::sync::Arc;

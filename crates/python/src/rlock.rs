@@ -74,7 +74,7 @@ impl RLock {
         self.engine.get(py).release().map_err(errors::not_owned(py))
     }
 
-    /// Whether any thread owns the lock.
+    /// Return whether any thread owns the lock.
     fn locked(&self, py: Python<'_>) -> bool {
         self.engine.get(py).is_locked()
     }

@@ -129,7 +129,7 @@ impl Semaphore {
         }
     }
 
-    /// How many permits there are, if the semaphore is native.
+    /// Return how many permits there are, if the semaphore is native.
     fn _interlock_permits(&self, py: Python<'_>) -> usize {
         self.engine.get(py).permits()
     }

@@ -143,14 +143,14 @@ impl Standard {
 }
 
 impl Standard {
-    /// The counterpart of a class, or of the nearest class of ours that it is derived from.
+    /// Returns the counterpart of a class, or of the nearest class of ours that it is derived from.
     pub(crate) fn of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, Standard>>> {
         let name = intern!(class.py(), "_interlock_standard");
         Ok(raw::lookup(class, name).and_then(|found| found.cast_into::<Standard>().ok()))
     }
 
-    /// The version tag of a class whose objects can be native, 0 if it has none. `None` if the class was changed, or
-    /// overrides internals.
+    /// Returns the version tag of a class whose objects can be native, 0 if it has none. `None` if the class
+    /// was changed, or overrides internals.
     #[inline]
     pub(crate) fn untouched(class: &Bound<'_, PyType>) -> PyResult<Option<u32>> {
         let py = class.py();
@@ -178,7 +178,7 @@ impl Standard {
         Ok(untouched.then_some(tag))
     }
 
-    /// Whether the standard library's functions look up this name in an object of the class.
+    /// Returns whether the standard library's functions look up this name in an object of the class.
     pub(crate) fn uses(class: &Bound<'_, PyType>, name: &Bound<'_, PyString>) -> PyResult<bool> {
         match Self::of(class)? {
             Some(standard) => standard.get().used.bind(class.py()).contains(name),
@@ -186,7 +186,7 @@ impl Standard {
         }
     }
 
-    /// Whether a class is one of ours, and not derived from one.
+    /// Returns whether a class is one of ours, and not derived from one.
     pub(crate) fn is_ours(class: &Bound<'_, PyType>) -> PyResult<bool> {
         let standard = Self::of(class)?;
         let sealed = standard
@@ -195,7 +195,7 @@ impl Standard {
         Ok(sealed.is_none_or(|sealed| class.is(&sealed.class)))
     }
 
-    /// The attributes that the standard library would give an object.
+    /// Returns the attributes that the standard library would give an object.
     pub(crate) fn attributes<'py>(
         &self,
         object: &Bound<'py, PyAny>,
@@ -208,7 +208,7 @@ impl Standard {
         Ok(made.cast_into()?)
     }
 
-    /// The function of this name.
+    /// Returns the function of this name.
     pub(crate) fn function<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let py = name.py();
         let like = self.like.bind(py);
@@ -220,7 +220,8 @@ impl Standard {
         found.ok_or_else(|| PyAttributeError::new_err(name.clone().unbind()))
     }
 
-    /// A function of the standard library with the code that it had when our class was made. `None` if it is another one.
+    /// Returns a function of the standard library with the code that it had when our class was made. `None`
+    /// if it is another one.
     #[cfg(not(Py_GIL_DISABLED))]
     pub(crate) fn original(&self, function: &Bound<'_, PyAny>) -> Option<Original> {
         let py = function.py();
@@ -229,8 +230,8 @@ impl Standard {
         Some((function.clone_ref(py), code.clone_ref(py)))
     }
 
-    /// The same for a method that the standard library's functions call on an object of this class: one of its own, or ours
-    /// in its place, which calls it.
+    /// Returns the same for a method that the standard library's functions call on an object of this class:
+    /// one of its own, or ours in its place, which calls it.
     #[cfg(not(Py_GIL_DISABLED))]
     pub(crate) fn original_hook(
         &self,

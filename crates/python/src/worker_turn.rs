@@ -1,4 +1,4 @@
-//! What the workers of all pools share: how they take tasks, and how they yield to other threads.
+//! The code that the workers of all pools share: how they take tasks, and how they yield to other threads.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(crate) struct Turn<const CALLS: u32> {
 }
 
 impl<const CALLS: u32> Turn<CALLS> {
-    /// A turn that starts now.
+    /// Creates a turn that starts now.
     pub(crate) fn new() -> Self {
         Turn {
             calls: 0,

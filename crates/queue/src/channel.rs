@@ -1,4 +1,4 @@
-//! Channels: a queue with two sides, each of which learns when the other one is gone.
+//! Channels: queues with two sides. Each side learns when the other side is gone.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::refusal::{RecvError, SendError};
 use crate::state::{Arrival, Discard};
 use crate::store::Fifo;
 
-/// A channel for at most `bound` items: senders wait while there are as many.
+/// Creates a channel for at most `bound` items: senders wait while it is full.
 ///
 /// # Panics
 /// `bound` is 0: use `bounded(1)`, or [`unbounded()`].
@@ -37,7 +37,7 @@ pub fn bounded<T>(bound: usize) -> (Sender<T>, Receiver<T>) {
     channel(bound)
 }
 
-/// A channel for any number of items: senders never wait.
+/// Creates a channel for any number of items: senders never wait.
 ///
 /// ```
 /// use interlock::queue::{SendError, unbounded};
@@ -60,29 +60,29 @@ fn channel<T>(limit: usize) -> (Sender<T>, Receiver<T>) {
     (Sender(channel.clone()), Receiver(channel))
 }
 
-/// The queue, and how many there are on each side.
+/// The queue, and the numbers of senders and receivers.
 struct Channel<T> {
     queue: FifoQueue<T>,
     senders: AtomicU64,
     receivers: AtomicU64,
 }
 
-/// One more on a side.
+/// Adds a sender or receiver to a side.
 fn join_side(side: &AtomicU64) {
-    // Relaxed: the one that is cloned is there until then, so the number is not 0; it orders nothing.
+    // Relaxed: the sender or receiver that is cloned still exists, so the number is not 0; it orders nothing.
     side.fetch_add(1, Ordering::Relaxed);
 }
 
-/// One less on a side. Whether it was the last.
+/// Removes a sender or receiver from a side. Returns whether it was the last.
 fn leave_side(side: &AtomicU64) -> bool {
     // AcqRel pairs with itself: what the others did before they left comes before what the last one does.
     side.fetch_sub(1, Ordering::AcqRel) == 1
 }
 
-/// The side of a channel that sends. A clone is one more sender.
+/// The sending side of a channel. A clone is another sender.
 pub struct Sender<T>(Arc<Channel<T>>);
 
-/// The side of a channel that receives. A clone is one more receiver: each item goes to one of them.
+/// The receiving side of a channel. A clone is another receiver: each item goes to one of them.
 pub struct Receiver<T>(Arc<Channel<T>>);
 
 impl<T> Sender<T> {
@@ -90,10 +90,12 @@ impl<T> Sender<T> {
         &self.0.queue
     }
 
-    /// Sends an item. Blocks while the channel is full; a receiver that makes room ends the wait, or the end of the last one.
+    /// Sends an item. Blocks while the channel is full, until a receiver makes room, or until the last receiver is
+    /// dropped.
     ///
     /// # Errors
-    /// All receivers are gone; or the channel is full, and an observer refused the wait. The error has the item.
+    /// All receivers are gone; or the channel is full, and an observer refused the wait. The error returns the
+    /// item.
     pub fn send(&self, item: T) -> Result<(), SendError<T>> {
         self.send_in(item, WaitContext::endless())
     }
@@ -101,7 +103,7 @@ impl<T> Sender<T> {
     /// Sends an item if there is room now. Never blocks.
     ///
     /// # Errors
-    /// The channel is full, or all receivers are gone. The error has the item.
+    /// The channel is full, or all receivers are gone. The error returns the item.
     #[inline]
     pub fn try_send(&self, item: T) -> Result<(), SendError<T>> {
         self.queue().try_put(item).map_err(SendError::of)
@@ -110,7 +112,7 @@ impl<T> Sender<T> {
     /// Sends an item. Blocks while the channel is full, for at most `timeout`.
     ///
     /// # Errors
-    /// The channel was full for all that time, or all receivers are gone. The error has the item.
+    /// The channel was full for all that time, or all receivers are gone. The error returns the item.
     pub fn send_timeout(&self, item: T, timeout: Duration) -> Result<(), SendError<T>> {
         self.send_in(item, WaitContext::until(Deadline::after(timeout)))
     }
@@ -118,7 +120,7 @@ impl<T> Sender<T> {
     /// Sends an item. Blocks while the channel is full, until `deadline` at the latest.
     ///
     /// # Errors
-    /// The channel was full until then, or all receivers are gone. The error has the item.
+    /// The channel was full until then, or all receivers are gone. The error returns the item.
     pub fn send_deadline(&self, item: T, deadline: Instant) -> Result<(), SendError<T>> {
         self.send_in(item, WaitContext::until(deadline.into()))
     }
@@ -133,7 +135,8 @@ impl<T> Receiver<T> {
         &self.0.queue
     }
 
-    /// Receives an item. Blocks while there is none; a sender ends the wait, or the end of the last one.
+    /// Receives an item. Blocks while the channel is empty, until a sender sends an item, or until the last sender
+    /// is dropped.
     ///
     /// # Errors
     /// The channel is empty, and all senders are gone, or an observer refused the wait.
@@ -144,13 +147,13 @@ impl<T> Receiver<T> {
     /// Receives an item if there is one now. Never blocks.
     ///
     /// # Errors
-    /// The channel is empty, and perhaps all senders are gone.
+    /// The channel is empty, or also all senders are gone.
     #[inline]
     pub fn try_recv(&self) -> Result<T, RecvError> {
         self.queue().take(Arrival::Unasked).map_err(RecvError::of)
     }
 
-    /// Receives an item. Blocks while there is none, for at most `timeout`.
+    /// Receives an item. Blocks while the channel is empty, for at most `timeout`.
     ///
     /// # Errors
     /// No item came in that time, or the channel is empty, and all senders are gone.
@@ -158,7 +161,7 @@ impl<T> Receiver<T> {
         self.recv_in(WaitContext::until(Deadline::after(timeout)))
     }
 
-    /// Receives an item. Blocks while there is none, until `deadline` at the latest.
+    /// Receives an item. Blocks while the channel is empty, until `deadline` at the latest.
     ///
     /// # Errors
     /// No item came until then, or the channel is empty, and all senders are gone.
@@ -170,13 +173,14 @@ impl<T> Receiver<T> {
         self.queue().take_with(&mut context).map_err(RecvError::of)
     }
 
-    /// The items as they come, until the channel is empty and all senders are gone. Each step blocks as
-    /// [`Receiver::recv`] does.
+    /// Returns an iterator over the items as they come. It ends when the channel is empty and all senders are gone.
+    /// Each step blocks as [`Receiver::recv`] does.
     pub fn iter(&self) -> ChannelIter<'_, T> {
         ChannelIter(self)
     }
 
-    /// The items that are there now, and those that come meanwhile: ends when the channel is empty. Never blocks.
+    /// Returns an iterator over the items in the channel, including those that come meanwhile. It ends when the
+    /// channel is empty. Never blocks.
     pub fn try_iter(&self) -> ChannelTryIter<'_, T> {
         ChannelTryIter(self)
     }
@@ -215,7 +219,7 @@ impl<'a, T> IntoIterator for &'a Receiver<T> {
     }
 }
 
-/// The items as they come: what [`Receiver::iter`] gives, with the receiver in it.
+/// An iterator over the items as they come, like that of [`Receiver::iter`], which owns the receiver.
 #[derive(Debug)]
 pub struct ChannelIntoIter<T>(Receiver<T>);
 
@@ -231,7 +235,8 @@ impl<T> IntoIterator for Receiver<T> {
     type Item = T;
     type IntoIter = ChannelIntoIter<T>;
 
-    /// The items as they come, until the channel is empty and all senders are gone. Each step blocks as [`Receiver::recv`] does.
+    /// Returns an iterator over the items as they come. It ends when the channel is empty and all senders are gone.
+    /// Each step blocks as [`Receiver::recv`] does.
     ///
     /// ```
     /// let (sender, receiver) = interlock::queue::unbounded();
@@ -262,7 +267,7 @@ impl<T> Clone for Receiver<T> {
 }
 
 impl<T> Drop for Sender<T> {
-    /// The last one disconnects the channel: receivers still get the items that are in it.
+    /// Dropping the last one disconnects the channel: receivers still get the items that are in it.
     fn drop(&mut self) {
         if leave_side(&self.0.senders) {
             self.queue().shutdown(Discard::Nothing);
@@ -271,7 +276,7 @@ impl<T> Drop for Sender<T> {
 }
 
 impl<T> Drop for Receiver<T> {
-    /// The last one disconnects the channel, and drops the items that are in it.
+    /// Dropping the last one disconnects the channel, and drops the items that are in it.
     fn drop(&mut self) {
         if leave_side(&self.0.receivers) {
             drop(self.queue().shutdown(Discard::Items));
@@ -279,26 +284,26 @@ impl<T> Drop for Receiver<T> {
     }
 }
 
-/// What both sides can be asked.
+/// The methods of both sides.
 macro_rules! both {
     ($($name:ident),*) => {$(
         impl<T> $name<T> {
-            /// How many items there are at this moment. Never blocks.
+            /// Returns how many items there are at this moment. Never blocks.
             pub fn len(&self) -> usize {
                 self.queue().len()
             }
 
-            /// Whether there is no item at this moment. Never blocks.
+            /// Returns whether the channel is empty at this moment. Never blocks.
             pub fn is_empty(&self) -> bool {
                 self.queue().is_empty()
             }
 
-            /// Whether there is no room at this moment. Never blocks.
+            /// Returns whether the channel is full at this moment. Never blocks.
             pub fn is_full(&self) -> bool {
                 self.queue().is_full()
             }
 
-            /// Whether one side of the channel is gone. Never blocks.
+            /// Returns whether one side of the channel is gone. Never blocks.
             pub fn is_disconnected(&self) -> bool {
                 self.queue().is_over()
             }

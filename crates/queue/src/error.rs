@@ -12,12 +12,12 @@ pub enum PutError<T> {
     ShutDown(T),
     /// The host of the thread ended the wait.
     Interrupted(T),
-    /// The queue was retired: its items are elsewhere now.
+    /// The queue was retired: its host holds the items now.
     Retired(T),
 }
 
 impl<T> PutError<T> {
-    /// The item that was not put.
+    /// Returns the item that was not put.
     pub fn into_inner(self) -> T {
         match self {
             PutError::Full(item)
@@ -60,7 +60,7 @@ pub enum GetError {
     ShutDown,
     /// The host of the thread ended the wait.
     Interrupted,
-    /// The queue was retired: its items are elsewhere now.
+    /// The queue was retired: its host holds the items now.
     Retired,
 }
 
@@ -84,7 +84,7 @@ pub enum JoinError {
     TimedOut,
     /// The host of the thread ended the wait.
     Interrupted,
-    /// The queue was retired: its tasks are counted elsewhere now.
+    /// The queue was retired: its host counts the tasks now.
     Retired,
 }
 

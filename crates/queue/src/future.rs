@@ -1,4 +1,4 @@
-//! The futures of programs' queues and channels.
+//! The futures of queues and channels, for programs.
 
 use std::fmt;
 use std::future::Future;
@@ -17,14 +17,14 @@ macro_rules! futures {
     ($($(#[$doc:meta])* $name:ident<$parameter:ident $(: $bound:ident)?>($inner:ty) -> $output:ty, $change:expr;)*) => {$(
         $(#[$doc])*
         ///
-        /// It keeps its place in line when it is polled again. When it has given its result it stays pending.
+        /// It keeps its place in line when it is polled again. After it was ready, it stays pending.
         #[must_use = "a future does nothing unless it is awaited"]
         pub struct $name<'a, $parameter $(: $bound)?> {
             inner: $inner,
         }
 
         impl<'a, $parameter $(: $bound)?> $name<'a, $parameter> {
-            /// Whether it has given its result.
+            /// Returns whether the future was ready.
             pub fn is_terminated(&self) -> bool {
                 self.inner.is_terminated()
             }
@@ -71,9 +71,9 @@ futures! {
         |_: &task::Getting<'a, Fifo<T>>, got: Result<_, _>| got.map_err(RecvError::of);
 }
 
-/// In tasks. The futures wait in the same lines as threads do.
+/// Operations for tasks. Their futures wait in the same lines as threads do.
 impl<S: Store> Queue<S> {
-    /// Takes an item out once there is one.
+    /// Takes an item out as soon as there is one.
     ///
     /// ```
     /// use std::future::Future;
@@ -95,14 +95,14 @@ impl<S: Store> Queue<S> {
         }
     }
 
-    /// As [`Queue::get_async`], with a guard as [`Queue::get_task`] has it.
+    /// Like [`Queue::get_async`], but returns a guard as [`Queue::get_task`] does.
     pub fn get_task_async(&self) -> GettingTask<'_, S> {
         GettingTask {
             inner: self.raw.get_async(),
         }
     }
 
-    /// Puts an item in once there is room.
+    /// Puts an item in as soon as there is room.
     pub fn put_async(&self, item: S::Item) -> Putting<'_, S> {
         Putting {
             inner: self.raw.put_async(item),
@@ -118,7 +118,7 @@ impl<S: Store> Queue<S> {
 }
 
 impl<T> Sender<T> {
-    /// Sends an item once there is room.
+    /// Sends an item as soon as there is room.
     pub fn send_async(&self, item: T) -> Sending<'_, T> {
         Sending {
             inner: self.queue().put_async(item),
@@ -127,7 +127,7 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Receives an item once there is one.
+    /// Receives an item as soon as there is one.
     pub fn recv_async(&self) -> Receiving<'_, T> {
         Receiving {
             inner: self.queue().get_async(),

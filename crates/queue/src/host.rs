@@ -1,5 +1,5 @@
-//! What hosts and pools do with a queue beside putting and getting: waits that a host can end, waiters of their own, and what
-//! the owner of a queue does.
+//! Additional operations of a queue for hosts and pools: waits that a host can end, waiters of the caller's own,
+//! and operations for the owner of a queue.
 
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
@@ -18,7 +18,7 @@ use crate::waiting::{Reserving, Telling, Way};
 
 /// The operations of a [`Queue`] that are for hosts of threads, such as an interpreter, and for pools of workers.
 pub trait HostQueue<S: Store>: Sized {
-    /// As [`Queue::with_store`], with a raw lock of the caller's choice.
+    /// Like [`Queue::with_store`], with a raw lock of the caller's choice.
     fn with_store_in(items: S, bound: usize) -> Self;
 
     /// Like [`Queue::try_put`], but returns whether a getter was waiting for the item. Never blocks.
@@ -33,8 +33,8 @@ pub trait HostQueue<S: Store>: Sized {
     /// The queue is shut down or retired.
     fn put_unbounded(&self, item: S::Item) -> Result<PutOutcome, PutError<S::Item>>;
 
-    /// Puts an item in if there is room, for getters that use [`HostQueue::pop_wake_next`], and returns whether there is a
-    /// getter for it. Getters wake one after the other: each wakes the next when it comes, if there is still an item.
+    /// Puts an item in if there is room, for getters that use [`HostQueue::pop_wake_next`]. Returns whether there
+    /// is a getter for it. Getters wake one after the other: each of them wakes the next if there is still an item.
     /// Never blocks.
     ///
     /// Only for items with [`Store::WAKES_IN_TURN`]:
@@ -56,14 +56,14 @@ pub trait HostQueue<S: Store>: Sized {
     /// The queue is empty, or retired.
     fn pop_wake_next(&self, arrival: Arrival) -> Result<S::Item, GetError>;
 
-    /// Counts the caller as a getter that was notified and is on its way, if the queue is empty and there is no other: then no
-    /// [`HostQueue::push_wake_one`] wakes one. Returns whether it counts. Such a getter looks at
-    /// [`HostQueue::is_worth_a_look`] for a while, without being in line, and then comes with [`Arrival::Notified`],
-    /// whatever it saw. Never blocks.
+    /// Counts the caller as a getter that was notified and is on its way, if the queue is empty and there is no
+    /// other such getter. Then [`HostQueue::push_wake_one`] wakes none. Returns whether the caller counts. It
+    /// checks [`HostQueue::is_worth_a_look`] for a while, without being in line, and then comes with
+    /// [`Arrival::Notified`], whatever it saw. Never blocks.
     fn watch_wake_next(&self) -> bool;
 
-    /// Whether a getter would find an item, or the end of the queue. If another thread uses the queue, the answer is no. Never
-    /// blocks.
+    /// Returns whether a getter would find an item, or the end of the queue. Returns `false` if another thread is
+    /// using the queue. Never blocks.
     fn is_worth_a_look(&self) -> bool;
 
     /// Puts an item in. Blocks while the queue is full, until `context` ends the wait.
@@ -72,7 +72,7 @@ pub trait HostQueue<S: Store>: Sized {
     /// The queue stayed full, was shut down or retired, or the host ended the wait; the error returns the item.
     fn put_with(&self, item: S::Item, context: &mut WaitContext<'_>) -> Result<(), PutError<S::Item>>;
 
-    /// Like [`HostQueue::put_with`], with its errors, but returns whether a getter was waiting. Blocks as that does.
+    /// Like [`HostQueue::put_with`], but returns whether a getter was waiting. Blocks as that does.
     ///
     /// # Errors
     /// See [`HostQueue::put_with`].
@@ -105,7 +105,7 @@ pub trait HostQueue<S: Store>: Sized {
     /// The same as for [`HostQueue::get_with`].
     fn get_many_with(&self, most: usize, context: &mut WaitContext<'_>) -> Result<Vec<S::Item>, GetError>;
 
-    /// Waits until the task of every item is done. Blocks until then, or until `context` ends the wait.
+    /// Blocks until the task of every item is done, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, the host ended the wait, or the queue was retired.
@@ -120,31 +120,31 @@ pub trait HostQueue<S: Store>: Sized {
     /// come is the most likely to be awake. Never blocks.
     fn register_first(&self, side: Side, waiter: &Arc<Waiter>) -> bool;
 
-    /// Like [`HostQueue::register`], for a task that is polled at its `turn`: one that was notified in vain goes to the head of
-    /// the line. In a mere look, it only returns what it would. Never blocks.
+    /// Like [`HostQueue::register`], for a task that is polled at its `turn`. A task that was notified in vain goes
+    /// to the head of the line. In a mere look, changes nothing, and returns the same. Never blocks.
     fn register_turn(&self, side: Side, turn: Turn<'_>) -> bool;
 
-    /// Like [`HostQueue::register`] for a getter that calls [`HostQueue::try_get_unreserved`]: if there are reserved items only, it
-    /// waits. Never blocks.
+    /// Like [`HostQueue::register`] for a getter that calls [`HostQueue::try_get_unreserved`]: it has to wait if
+    /// all items are reserved. Never blocks.
     fn register_for_unreserved(&self, waiter: &Arc<Waiter>) -> bool;
 
     /// Takes a registered waiter out of its line. If it was notified, passes the notification to the next. Never blocks.
     fn unregister(&self, side: Side, waiter: &Arc<Waiter>);
 
-    /// What a thread waits for that calls [`block`](interlock_wait::block()) after [`HostQueue::register`]. All sides of a
-    /// queue have the same number.
+    /// Returns the resource for a thread that calls [`block`](interlock_wait::block()) after
+    /// [`HostQueue::register`]. All sides of a queue have the same number.
     fn resource(&self, kind: ResourceKind) -> impl Resource + '_;
 
     /// Retires the queue and returns its contents; `None` if it was retired before. Later puts, gets and joins fail.
     /// The caller must run the returned wake-ups, which end the waits. Never blocks.
     fn retire(&self) -> Option<(Contents<S>, [Wakeups; 3])>;
 
-    /// Takes all items out at once and changes nothing else: for an owner that is being destroyed, for which nobody waits.
-    /// Never blocks.
+    /// Takes all items out at once and changes nothing else: for an owner that is being destroyed, so that no
+    /// thread waits. Never blocks.
     fn take_items(&self) -> S;
 
-    /// Lets `take` take items out, notifies as many putters, and returns the result of `take`. It runs under the
-    /// queue's lock and must do nothing else. Never blocks.
+    /// Lets `take` take items out, notifies as many putters, and returns the result of `take`. `take` runs under
+    /// the queue's lock and must do nothing else. Never blocks.
     ///
     /// # Panics
     /// `take` panicked (the putters are notified all the same), or added items.
@@ -154,7 +154,8 @@ pub trait HostQueue<S: Store>: Sized {
     /// `None` without calling it if another thread is using the queue. Never blocks.
     fn try_look<R>(&self, look: impl FnOnce(&S) -> R) -> Option<R>;
 
-    /// How many items were put whose task is not done, and how many of them are in the queue, at one moment. Never blocks.
+    /// Returns how many items have an unfinished task, and how many of these items are in the queue, at one moment.
+    /// Never blocks.
     fn unfinished_and_len(&self) -> (usize, usize);
 
     /// Forgets the waiters: for the child of a fork, which has only one thread. Items stay.
@@ -179,7 +180,7 @@ pub trait HostQueue<S: Store>: Sized {
     /// The same as for [`HostQueue::get_with`].
     fn get_reserved_with(&self, context: &mut WaitContext<'_>) -> Result<S::Item, GetError>;
 
-    /// How many items are not reserved for getters at this moment. Never blocks.
+    /// Returns how many items are not reserved for getters at this moment. Never blocks.
     fn unreserved(&self) -> usize;
 
     /// Visits each item in place, under the queue's lock. `visit` must only read. If another thread is using the queue,
@@ -343,7 +344,7 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
 
     fn take_out<R>(&self, take: impl FnOnce(&mut S) -> R) -> R {
         let (taken, wakeups) = self.state.lock().take_out(take);
-        // Here, where the lock is free: what was taken is dropped by a panic.
+        // Checked here, where the lock is free: a panic drops the items that were taken.
         assert!(
             wakeups.is_some(),
             "take_out() added items to a queue: only put() does"

@@ -1,4 +1,4 @@
-//! Queues for programs: bounded or not, whose tasks can be waited for, and that are shut down.
+//! Queues for programs: with or without a bound, with tasks that threads can wait for, and with a shutdown.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -21,9 +21,9 @@ pub type LifoQueue<T> = Queue<Lifo<T>>;
 
 /// A queue that threads and tasks share, by reference or in an `Arc`.
 ///
-/// Any number of threads put items and get them: each item goes to one getter. A queue with a bound makes those wait that
-/// put too fast. [`Queue::join`] waits until every item was not only taken, but [done](Queue::task_done). A
-/// [shutdown](Queue::shutdown) ends the waits on both sides.
+/// Any number of threads put items and get them: each item goes to one getter. If a queue has a bound, putters that
+/// are too fast wait. [`Queue::join`] waits until every item was not only taken, but also [done](Queue::task_done).
+/// A [shutdown](Queue::shutdown) ends the waits on both sides.
 ///
 /// ```
 /// use interlock::queue::{Discard, FifoQueue};
@@ -43,11 +43,11 @@ pub struct Queue<S: Store> {
     pub(crate) raw: Raw<S>,
 }
 
-/// Defines constructors that are `const`, but in a model.
+/// Defines constructors that are `const`, except in a model.
 macro_rules! constructors {
     ($store:expr) => {
         constructors! { $store,
-            /// An empty queue for at most `bound` items: putters wait while there are as many.
+            /// Creates an empty queue for at most `bound` items: putters wait while it is full.
             ///
             /// # Panics
             /// `bound` is 0: use `bounded(1)`, or `unbounded()`.
@@ -55,7 +55,7 @@ macro_rules! constructors {
                 assert!(bound > 0, "a queue for 0 items takes none: use bounded(1), or unbounded()");
                 bound
             }
-            /// An empty queue for any number of items: putters never wait.
+            /// Creates an empty queue for any number of items: putters never wait.
             unbounded() => { usize::MAX }
         }
     };
@@ -80,12 +80,12 @@ impl<T, const LIFO: bool> Queue<Deque<T, LIFO>> {
 
 pub(crate) use constructors;
 
-/// Putting.
+/// Operations that put items in.
 impl<S: Store> Queue<S> {
-    /// Puts an item in. Blocks while the queue is full; a getter that makes room ends the wait, or a shutdown.
+    /// Puts an item in. Blocks while the queue is full, until a getter makes room, or until a shutdown.
     ///
     /// # Errors
-    /// The queue is shut down; or it is full, and an observer refused the wait. The error has the item.
+    /// The queue is shut down; or it is full, and an observer refused the wait. The error returns the item.
     pub fn put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
         self.put_in(item, WaitContext::endless)
     }
@@ -93,7 +93,7 @@ impl<S: Store> Queue<S> {
     /// Puts an item in if there is room now. Never blocks.
     ///
     /// # Errors
-    /// The queue is full, or shut down. The error has the item.
+    /// The queue is full, or shut down. The error returns the item.
     ///
     /// ```
     /// use interlock::queue::{FifoQueue, PutError};
@@ -114,7 +114,7 @@ impl<S: Store> Queue<S> {
     /// Puts an item in. Blocks while the queue is full, for at most `timeout`.
     ///
     /// # Errors
-    /// The queue was full for all that time, or is shut down. The error has the item.
+    /// The queue was full for all that time, or is shut down. The error returns the item.
     pub fn put_timeout(&self, item: S::Item, timeout: Duration) -> Result<(), PutError<S::Item>> {
         self.put_in(item, || WaitContext::until(Deadline::after(timeout)))
     }
@@ -122,7 +122,7 @@ impl<S: Store> Queue<S> {
     /// Puts an item in. Blocks while the queue is full, until `deadline` at the latest.
     ///
     /// # Errors
-    /// The queue was full until then, or is shut down. The error has the item.
+    /// The queue was full until then, or is shut down. The error returns the item.
     pub fn put_deadline(&self, item: S::Item, deadline: Instant) -> Result<(), PutError<S::Item>> {
         self.put_in(item, || WaitContext::until(deadline.into()))
     }
@@ -141,9 +141,9 @@ impl<S: Store> Queue<S> {
     }
 }
 
-/// Getting.
+/// Operations that take items out.
 impl<S: Store> Queue<S> {
-    /// Takes an item out. Blocks while the queue is empty; a putter ends the wait, or a shutdown.
+    /// Takes an item out. Blocks while the queue is empty, until a putter puts an item in, or until a shutdown.
     ///
     /// # Errors
     /// The queue is shut down, and empty; or it is empty, and an observer refused the wait.
@@ -154,7 +154,7 @@ impl<S: Store> Queue<S> {
     /// Takes an item out if there is one now. Never blocks.
     ///
     /// # Errors
-    /// The queue is empty, and perhaps shut down.
+    /// The queue is empty, or also shut down.
     #[inline]
     pub fn try_get(&self) -> Result<S::Item, GetError> {
         let got = OnPanic(&self.raw).guard(|| self.raw.take(Arrival::Unasked));
@@ -197,13 +197,14 @@ impl<S: Store> Queue<S> {
         got.map_err(GetError::of)
     }
 
-    /// The items as they come, until the queue is shut down and empty. Each step blocks as [`Queue::get`] does. Several
-    /// threads may iterate at once: each item goes to one of them.
+    /// Returns an iterator over the items as they come. It ends when the queue is shut down and empty. Each step
+    /// blocks as [`Queue::get`] does. Several threads may iterate at once: each item goes to one of them.
     pub fn iter(&self) -> Iter<'_, S> {
         Iter(self)
     }
 
-    /// The items that are there now, and those that come meanwhile: ends when the queue is empty. Never blocks.
+    /// Returns an iterator over the items in the queue, including those that come meanwhile. It ends when the queue
+    /// is empty. Never blocks.
     pub fn try_iter(&self) -> TryIter<'_, S> {
         TryIter(self)
     }
@@ -214,12 +215,12 @@ impl<S: Store> Queue<S> {
     }
 }
 
-/// Tasks: an item is a task from when it is put until it is done.
+/// Operations on tasks: an item is a task from the moment it is put until it is done.
 impl<S: Store> Queue<S> {
-    /// As [`Queue::get`]; the item counts as done when the guard is dropped, also by a panic.
+    /// Like [`Queue::get`], but the item counts as done when the returned guard is dropped, even by a panic.
     ///
     /// # Errors
-    /// As for [`Queue::get`].
+    /// The same as for [`Queue::get`].
     ///
     /// ```
     /// use interlock::queue::{Discard, FifoQueue};
@@ -241,34 +242,34 @@ impl<S: Store> Queue<S> {
         self.get().map(|item| TaskGuard::new(&self.raw, item))
     }
 
-    /// As [`Queue::try_get`], with a guard as [`Queue::get_task`] has it.
+    /// Like [`Queue::try_get`], but returns a guard as [`Queue::get_task`] does.
     ///
     /// # Errors
-    /// As for [`Queue::try_get`].
+    /// The same as for [`Queue::try_get`].
     pub fn try_get_task(&self) -> Result<TaskGuard<'_, S>, GetError> {
         self.try_get().map(|item| TaskGuard::new(&self.raw, item))
     }
 
-    /// As [`Queue::get_timeout`], with a guard as [`Queue::get_task`] has it.
+    /// Like [`Queue::get_timeout`], but returns a guard as [`Queue::get_task`] does.
     ///
     /// # Errors
-    /// As for [`Queue::get_timeout`].
+    /// The same as for [`Queue::get_timeout`].
     pub fn get_task_timeout(&self, timeout: Duration) -> Result<TaskGuard<'_, S>, GetError> {
         self.get_timeout(timeout)
             .map(|item| TaskGuard::new(&self.raw, item))
     }
 
-    /// As [`Queue::get_deadline`], with a guard as [`Queue::get_task`] has it.
+    /// Like [`Queue::get_deadline`], but returns a guard as [`Queue::get_task`] does.
     ///
     /// # Errors
-    /// As for [`Queue::get_deadline`].
+    /// The same as for [`Queue::get_deadline`].
     pub fn get_task_deadline(&self, deadline: Instant) -> Result<TaskGuard<'_, S>, GetError> {
         self.get_deadline(deadline)
             .map(|item| TaskGuard::new(&self.raw, item))
     }
 
-    /// Counts the task of one item as done. After the last one, those that [join](Queue::join) continue. Never blocks.
-    /// [`Queue::get_task`] is surer.
+    /// Counts the task of one item as done. After the last task, the threads that [join](Queue::join) continue.
+    /// Never blocks. [`Queue::get_task`] is safer: its guard makes this call.
     ///
     /// # Errors
     /// No task is left: `task_done()` was called more often than items were put.
@@ -276,20 +277,20 @@ impl<S: Store> Queue<S> {
         self.raw.task_done()
     }
 
-    /// How many items were put and are not done. Never blocks.
+    /// Returns how many items are not done. Never blocks.
     pub fn unfinished(&self) -> usize {
         self.raw.unfinished()
     }
 
-    /// Waits until every item is done. Blocks until the last one is.
+    /// Blocks until every item is done.
     pub fn join(&self) {
         let _ = self.raw.wait_for_tasks(&mut WaitContext::uninterruptible());
     }
 
-    /// Whether every item is done. Never blocks.
+    /// Returns whether every item is done. Never blocks.
     ///
     /// # Errors
-    /// One is not.
+    /// An item is not done.
     pub fn try_join(&self) -> Result<(), TimedOut> {
         self.join_in(Deadline::PASSED)
     }
@@ -297,7 +298,7 @@ impl<S: Store> Queue<S> {
     /// Waits until every item is done, for at most `timeout`.
     ///
     /// # Errors
-    /// One is not done in that time.
+    /// An item was not done in that time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -317,7 +318,7 @@ impl<S: Store> Queue<S> {
     /// Waits until every item is done, until `deadline` at the latest.
     ///
     /// # Errors
-    /// One is not done by then.
+    /// An item was not done by then.
     pub fn join_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
         self.join_in(deadline.into())
     }
@@ -329,7 +330,7 @@ impl<S: Store> Queue<S> {
     }
 }
 
-/// The queue as a whole.
+/// Operations on the queue as a whole.
 impl<S: Store> Queue<S> {
     /// Shuts the queue down: puts fail from now on, and so do the gets of an empty queue. With [`Discard::Items`], returns the
     /// items that are in it, and counts them as done. Never blocks.
@@ -337,32 +338,33 @@ impl<S: Store> Queue<S> {
         self.raw.shutdown(discard)
     }
 
-    /// Whether it was shut down. Never blocks.
+    /// Returns whether the queue was shut down. Never blocks.
     pub fn is_shut_down(&self) -> bool {
         self.raw.is_shut_down()
     }
 
-    /// How many items there are at this moment. Never blocks.
+    /// Returns how many items there are at this moment. Never blocks.
     pub fn len(&self) -> usize {
         self.raw.len()
     }
 
-    /// Whether there is no item at this moment. Never blocks.
+    /// Returns whether the queue is empty at this moment. Never blocks.
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
     }
 
-    /// Whether there is no room at this moment. Never blocks.
+    /// Returns whether the queue is full at this moment. Never blocks.
     pub fn is_full(&self) -> bool {
         self.raw.is_full()
     }
 
-    /// The most items that it takes, if there is a bound. Never blocks.
+    /// Returns the bound, if there is one. Never blocks.
     pub fn bound(&self) -> Option<usize> {
         Some(self.raw.state.lock().limit).filter(|&limit| limit != usize::MAX)
     }
 
-    /// Takes at most `bound` items from now on; those above the bound stay. `None`: any number. Never blocks.
+    /// Sets the bound: from now on, the queue takes at most `bound` items, or any number if it is `None`. Items
+    /// above the bound stay. Never blocks.
     ///
     /// # Panics
     /// `bound` is 0.
@@ -410,14 +412,14 @@ impl<S: Store + IntoIterator<Item = <S as Store>::Item>> IntoIterator for Queue<
     type Item = <S as Store>::Item;
     type IntoIter = S::IntoIter;
 
-    /// The items that are in the queue.
+    /// Returns the items that are in the queue.
     fn into_iter(self) -> S::IntoIter {
         self.raw.clear().into_iter()
     }
 }
 
 impl<S: Store + Default> Default for Queue<S> {
-    /// An empty queue without a bound.
+    /// Creates an empty queue without a bound.
     fn default() -> Self {
         Queue {
             raw: Raw::empty(S::default(), usize::MAX),
@@ -426,7 +428,7 @@ impl<S: Store + Default> Default for Queue<S> {
 }
 
 impl<S: Store + Default> FromIterator<S::Item> for Queue<S> {
-    /// A queue without a bound that holds the items.
+    /// Creates a queue without a bound that contains the items.
     fn from_iter<I: IntoIterator<Item = S::Item>>(items: I) -> Self {
         let mut queue = Self::default();
         queue.extend(items);
@@ -435,7 +437,8 @@ impl<S: Store + Default> FromIterator<S::Item> for Queue<S> {
 }
 
 impl<S: Store> Extend<S::Item> for Queue<S> {
-    /// Puts items in whether there is room or not: nobody could make some meanwhile.
+    /// Puts items in even if the queue is full: with the exclusive reference, no other thread could make room
+    /// meanwhile.
     ///
     /// # Panics
     /// The queue is shut down.
@@ -453,7 +456,7 @@ impl<S: Store> fmt::Debug for Queue<S> {
     }
 }
 
-/// The iterators show their queue.
+/// Makes the iterators show their queue.
 macro_rules! debug {
     ($($name:ident),*) => {$(
         impl<S: Store> fmt::Debug for $name<'_, S> {

@@ -1,9 +1,9 @@
 //! Queues between threads, and between threads and tasks: Python's `queue` for any Rust program.
 //!
-//! [`face`] is for programs. The [`Queue`] beside it is for hosts of threads, such as an interpreter, and for pools: over a raw
-//! lock of their choice, with what [`HostQueue`] adds. One implementation serves every order of items; the [`Store`] sets it. A
-//! queue only moves items in and out: it never clones or drops one under its lock, and compares only priorities. If an item
-//! could not be put, the error returns it.
+//! [`face`] is for programs. The [`Queue`] of this crate's root is for hosts of threads, such as an interpreter,
+//! and for pools: they choose its raw lock, and use the additional operations of [`HostQueue`]. One implementation
+//! serves every order of items; the [`Store`] sets the order. A queue only moves items in and out: it never clones
+//! or drops one under its lock, and compares only priorities. If an item can't be put, the error returns it.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![forbid(unsafe_code)]
@@ -37,7 +37,7 @@ pub use state::{Arrival, Contents, Discard, PutOutcome};
 pub use store::{Deque, Fifo, Lifo, Store, Traverse};
 pub use task::{Getting, Joining, Putting};
 
-/// What programs use: the crate `interlock` shows it as `interlock::queue`.
+/// The interface for programs. The crate `interlock` exports it as `interlock::queue`.
 pub mod face {
     pub use crate::channel::{
         ChannelIntoIter, ChannelIter, ChannelTryIter, Receiver, Sender, bounded, unbounded,

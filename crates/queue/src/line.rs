@@ -1,18 +1,19 @@
-//! A line of waiters, and how many of those that were notified are still on their way.
+//! A line of waiters, and the number of notified threads that are still on their way.
 
 use interlock_wait::{WaitQueue, Wakeup, Wakeups, fork};
 
 /// The waiters for items, or for room.
 ///
-/// A thread that was notified is *coming* until it says that it has [arrived](Line::arrive), which it does in the step in
-/// which it tries again, or leaves. A coming thread takes one item, or uses room for one, in any case. So nobody else is
-/// notified for that item or that room: under load a thread needs a while to come, and others have taken many items by then.
+/// A thread that was notified is *coming* until it calls [arrive](Line::arrive), which it does in the step in which
+/// it tries again, or leaves. A coming thread will take one item, or use room for one. So no other thread is
+/// notified for that item or that room: under load, a thread needs a while to wake, and other threads have taken
+/// many items by then.
 ///
-/// A task that was notified is not coming: when it is polled is up to its executor.
+/// A task that was notified does not count as coming, because its executor decides when to poll it.
 pub(crate) struct Line {
     pub(crate) waiters: WaitQueue,
     coming: usize,
-    /// The process in which they are coming: in the child of a fork they do not exist.
+    /// The process in which the threads are coming: they do not exist in the child of a fork.
     generation: u32,
 }
 
@@ -25,7 +26,7 @@ impl Line {
         }
     }
 
-    /// Whether there never was a waiter. Costs less than [`Line::is_empty`].
+    /// Returns whether the line never had a waiter. Costs less than [`Line::is_empty`].
     #[inline(always)]
     pub(crate) fn is_unused(&self) -> bool {
         self.waiters.is_unused()
@@ -36,7 +37,7 @@ impl Line {
         self.waiters.is_empty()
     }
 
-    /// How many notified threads have not arrived.
+    /// Returns how many notified threads have not arrived.
     #[inline(always)]
     pub(crate) fn coming(&self) -> usize {
         if self.coming == 0 || self.generation != fork::generation() {
@@ -52,8 +53,8 @@ impl Line {
         self.generation = fork::generation();
     }
 
-    /// A notified thread has come. One that was not counted (it was in a signal handler, or all were notified) may call this
-    /// too: then the count is lower than the truth, which costs a vain notification at most.
+    /// Called when a notified thread has come. A thread that was not counted (it was in a signal handler, or all
+    /// were notified) may call this, too. Then the count is too low, which costs at most a needless notification.
     #[inline]
     pub(crate) fn arrive(&mut self) {
         self.coming = self.coming().saturating_sub(1);
@@ -72,7 +73,7 @@ impl Line {
         wakeup
     }
 
-    /// Notifies one in line for each of `count` new ones among `ready` items or places, as [`Line::call`] does.
+    /// Notifies a waiter for each of the `count` new ones among `ready` items or places, as [`Line::call`] does.
     pub(crate) fn call_many(&mut self, count: usize, ready: usize) -> Wakeups {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.waiters.len()) {

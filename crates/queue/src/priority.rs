@@ -2,9 +2,9 @@
 
 use crate::store::{ROOM_KEPT, Store};
 
-/// The smallest priority first; first in, first out among equal ones. An item is a priority and a payload. Only priorities
-/// are compared, under the queue's lock. A step compares before it moves anything, so a comparison that panics costs no item,
-/// and drops none.
+/// The smallest priority first; first in, first out among equal ones. An item is a priority and a payload. Only
+/// priorities are compared, under the queue's lock. A step compares before it moves anything, so a comparison that
+/// panics neither loses nor drops an item.
 #[derive(Debug)]
 pub struct Priority<P, T> {
     /// A binary heap: no item comes before its parent.
@@ -29,7 +29,7 @@ fn parent(at: usize) -> usize {
 }
 
 impl<P: Ord, T> Priority<P, T> {
-    /// An empty store.
+    /// Creates an empty store.
     pub const fn new() -> Self {
         Priority {
             heap: Vec::new(),
@@ -37,11 +37,11 @@ impl<P: Ord, T> Priority<P, T> {
         }
     }
 
-    /// Where the last item belongs if the first one goes.
+    /// Returns the place where the last item belongs if the first one is removed.
     fn place_of_last(&self, last: usize) -> usize {
         let heap = &self.heap;
         let mut at = 0;
-        // Down to the bottom, where most items that were last belong.
+        // Down to the bottom: most items that were last belong there.
         while 2 * at + 2 < last {
             let (left, right) = (2 * at + 1, 2 * at + 2);
             at = if heap[right].is_before(&heap[left]) {
@@ -72,7 +72,7 @@ impl<P: Ord, T> Store for Priority<P, T> {
     fn push(&mut self, (priority, payload): (P, T)) {
         self.pushed += 1;
         let last = self.heap.len();
-        // First: if a comparison panics, the item is in the queue.
+        // Pushed first: if a comparison panics, the item is in the queue.
         self.heap.push(Ranked {
             rank: (priority, self.pushed),
             payload,
@@ -90,7 +90,7 @@ impl<P: Ord, T> Store for Priority<P, T> {
 
     fn pop(&mut self) -> Option<(P, T)> {
         let last = self.heap.len().checked_sub(1)?;
-        // From its place up, each item goes where its parent was, and the first one is the last.
+        // From its place upwards, each item moves to its parent's place, and the first one comes to the end.
         let mut at = self.place_of_last(last);
         self.heap.swap(at, last);
         while at > 0 {
@@ -120,7 +120,7 @@ impl<P: Ord, T> IntoIterator for Priority<P, T> {
     type Item = (P, T);
     type IntoIter = std::vec::IntoIter<(P, T)>;
 
-    /// The items, the smallest priority first.
+    /// Returns an iterator over the items, the smallest priority first.
     fn into_iter(mut self) -> Self::IntoIter {
         self.heap.sort_by(|one, other| one.rank.cmp(&other.rank));
         let items = self.heap.into_iter().map(|item| (item.rank.0, item.payload));

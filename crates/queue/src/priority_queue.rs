@@ -6,8 +6,9 @@ use crate::priority::Priority;
 /// A queue of pairs of a priority and an item, which gives out the smallest priority first, and equal ones in the order in
 /// which they were put.
 ///
-/// Priorities are compared under the lock of the queue: [`Ord`] must not use the queue. If it panics, the panic goes on, an
-/// item that was being put is in the queue, perhaps not in its order, and one that was being taken stays there.
+/// Priorities are compared under the lock of the queue, so [`Ord`] must not use the queue. If it panics, the panic
+/// goes on. An item that was being put is in the queue then, perhaps not in its order; an item that was being taken
+/// stays in the queue.
 ///
 /// ```
 /// use std::cmp::Reverse;

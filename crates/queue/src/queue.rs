@@ -19,21 +19,23 @@ pub type LifoQueue<T> = Queue<Lifo<T>>;
 /// A queue of pairs of a priority and an item that gives out the smallest priority first: Python's `queue.PriorityQueue`.
 pub type PriorityQueue<P, T> = Queue<Priority<P, T>>;
 
-/// A queue as hosts and pools use it: over the raw lock of their choice, with waits that a host may end, and an end other
-/// than the shutdown. What programs use is in [`face`](crate::face).
+/// A queue for hosts and pools: with a raw lock of their choice, waits that a host may end, and
+/// [`retire`](crate::HostQueue::retire) besides the shutdown. The interface for programs is in
+/// [`face`](crate::face).
 pub struct Queue<S: Store, L: RawLock = RawWordLock> {
     pub(crate) state: StateLock<State<S>, L>,
 }
 
 impl<S: Store + Default> Queue<S> {
-    /// An empty queue for at most `bound` items; 0 means no bound.
+    /// Creates an empty queue for at most `bound` items; 0 means no bound.
     pub fn new(bound: usize) -> Self {
         Self::with_store(S::default(), bound)
     }
 }
 
 impl<S: Store> Queue<S> {
-    /// A queue that holds `items`, with an unfinished task for each, and takes at most `bound` items; 0 means no bound.
+    /// Creates a queue that holds `items`, with an unfinished task for each, and takes at most `bound` items;
+    /// 0 means no bound.
     pub fn with_store(items: S, bound: usize) -> Self {
         Queue {
             state: StateLock::new(State::new(items, bound)),
@@ -42,7 +44,7 @@ impl<S: Store> Queue<S> {
 }
 
 impl<S: Store, L: RawLock> Queue<S, L> {
-    /// A queue that takes at most `limit` items. `items` is empty.
+    /// Creates a queue that takes at most `limit` items. `items` is empty.
     #[cfg(not(loom))]
     pub(crate) const fn empty(items: S, limit: usize) -> Self {
         Queue {
@@ -50,7 +52,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
     }
 
-    /// A queue that takes at most `limit` items. `items` is empty.
+    /// Creates a queue that takes at most `limit` items. `items` is empty.
     #[cfg(loom)]
     pub(crate) fn empty(items: S, limit: usize) -> Self {
         Queue {
@@ -125,7 +127,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         Ok(())
     }
 
-    /// Waits until the task of every item is done. Blocks until then.
+    /// Blocks until the task of every item is done.
     ///
     /// # Errors
     /// The queue was retired.
@@ -133,7 +135,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         self.wait_for_tasks(&mut WaitContext::endless())
     }
 
-    /// Waits until the task of every item is done. Blocks until then, or until `deadline`.
+    /// Blocks until the task of every item is done, or until `deadline`.
     ///
     /// # Errors
     /// The deadline passed, or the queue was retired.
@@ -156,36 +158,36 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         discarded
     }
 
-    /// How many items there are at this moment. Never blocks.
+    /// Returns how many items there are at this moment. Never blocks.
     #[inline]
     pub fn len(&self) -> usize {
         self.state.lock().items.len()
     }
 
-    /// Whether there is no item at this moment. Never blocks.
+    /// Returns whether the queue is empty at this moment. Never blocks.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether there is no room for another item at this moment. Never blocks.
+    /// Returns whether the queue is full at this moment. Never blocks.
     #[inline]
     pub fn is_full(&self) -> bool {
         let state = self.state.lock();
         state.items.len() >= state.limit
     }
 
-    /// Whether the queue was shut down.
+    /// Returns whether the queue was shut down.
     pub fn is_shut_down(&self) -> bool {
         self.state.lock().mode == Mode::ShutDown
     }
 
-    /// Whether the queue takes no more items because it was shut down or retired.
+    /// Returns whether the queue takes no more items because it was shut down or retired.
     pub fn is_over(&self) -> bool {
         self.state.lock().mode != Mode::Open
     }
 
-    /// How many items were put whose task is not done at this moment. Never blocks.
+    /// Returns how many items have an unfinished task at this moment. Never blocks.
     pub fn unfinished(&self) -> usize {
         self.state.lock().unfinished
     }

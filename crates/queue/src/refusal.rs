@@ -1,11 +1,11 @@
-//! What programs are told when an operation does not succeed.
+//! The errors for programs.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::error::{GetError as HostGetError, PutError as HostPutError};
 
-/// Defines the error of putting, which returns the item, and that of getting, of one kind of queue.
+/// Defines the errors of one kind of queue: that of putting, which returns the item, and that of getting.
 macro_rules! refusals {
     ($put:ident, $get:ident, $over:ident, $over_text:literal, $is_over:ident, $queue:literal, $done:literal) => {
         #[doc = concat!("The item was not ", $done, ". The error has it.")]
@@ -19,14 +19,14 @@ macro_rules! refusals {
         }
 
         impl<T> $put<T> {
-            /// The item.
+            /// Returns the item.
             pub fn into_inner(self) -> T {
                 match self {
                     $put::Full(item) | $put::$over(item) => item,
                 }
             }
 
-            /// Whether it may succeed later: there was no room in time.
+            /// Returns whether there was no room in time. A later attempt may succeed.
             pub fn is_timed_out(&self) -> bool {
                 matches!(self, $put::Full(_))
             }
@@ -44,7 +44,7 @@ macro_rules! refusals {
             }
         }
 
-        /// Without the item, which need not be printable.
+        /// Shows the error without the item, which need not be printable.
         impl<T> fmt::Debug for $put<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self {
@@ -76,7 +76,7 @@ macro_rules! refusals {
         }
 
         impl $get {
-            /// Whether there may be an item later: none came in time.
+            /// Returns whether no item came in time. A later attempt may succeed.
             pub fn is_timed_out(&self) -> bool {
                 *self == $get::Empty
             }

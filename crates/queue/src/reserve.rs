@@ -1,4 +1,4 @@
-//! Reserved items: an item that is put while a getter waits belongs to a waiting getter, as if handed over.
+//! Reserved items: an item that is put while a getter waits belongs to that getter, as if it were handed over.
 
 use interlock_wait::{RawLock, WaitContext, Waiter, Wake, block};
 

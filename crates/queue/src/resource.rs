@@ -1,4 +1,4 @@
-//! Queues as an observer sees them.
+//! The queue as a resource, for observers.
 
 use interlock_wait::{RawLock, Resource, ResourceId, ResourceKind};
 
@@ -23,14 +23,14 @@ impl<S: Store, L: RawLock> Resource for QueueResource<'_, S, L> {
 }
 
 impl<S: Store, L: RawLock> Queue<S, L> {
-    /// The queue, as the resource that a thread waits for. All sides of a queue have the same number.
+    /// Returns the queue, as the resource that a thread waits for. All sides of a queue have the same number.
     pub(crate) fn resource_of(&self, kind: ResourceKind) -> impl Resource + '_ {
         QueueResource { queue: self, kind }
     }
 }
 
 impl Side {
-    /// What a thread on this side waits for.
+    /// Returns what a thread on this side waits for.
     pub(crate) fn kind(self) -> ResourceKind {
         match self {
             Side::Get => ResourceKind::QueueGet,

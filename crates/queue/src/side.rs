@@ -7,6 +7,6 @@ pub enum Side {
     Get,
     /// Room for an item.
     Put,
-    /// The end of all tasks.
+    /// The completion of all tasks.
     Join,
 }

@@ -40,10 +40,10 @@ pub enum PutOutcome {
     NoGetter,
 }
 
-/// How a getter comes for an item (see [`HostQueue::pop_wake_next`](crate::HostQueue::pop_wake_next)).
+/// Why a getter comes for an item (see [`HostQueue::pop_wake_next`](crate::HostQueue::pop_wake_next)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// By itself.
+    /// It comes by itself.
     Unasked,
     /// It was in line and was notified.
     Notified,
@@ -81,7 +81,7 @@ pub(crate) enum NoRoom {
 }
 
 impl NoRoom {
-    /// The error that returns `item`.
+    /// Returns the error that returns `item`.
     pub(crate) fn with<T>(self, item: T) -> PutError<T> {
         match self {
             NoRoom::Full => PutError::Full(item),
@@ -92,7 +92,7 @@ impl NoRoom {
 }
 
 impl<S: Store> State<S> {
-    /// A queue that takes at most `limit` items. `items` is empty.
+    /// Creates a queue that takes at most `limit` items. `items` is empty.
     pub(crate) const fn empty(items: S, limit: usize) -> Self {
         State {
             items,
@@ -105,7 +105,8 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// A queue that holds `items`, with an unfinished task for each, and takes at most `bound` items; 0 means no bound.
+    /// Creates a queue that holds `items`, with an unfinished task for each, and takes at most `bound` items;
+    /// 0 means no bound.
     pub(crate) fn new(items: S, bound: usize) -> Self {
         let unfinished = items.len();
         State {
@@ -114,7 +115,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Whether an item can be put in now.
+    /// Returns whether an item can be put in now.
     #[inline(always)]
     pub(crate) fn room(&self) -> Result<(), NoRoom> {
         match self.mode {
@@ -127,7 +128,7 @@ impl<S: Store> State<S> {
 
     #[inline(always)]
     fn add(&mut self, item: S::Item) {
-        // In this order: if comparing priorities panics, the item is in the queue all the same.
+        // In this order: if comparing priorities panics, the item is in the queue nevertheless.
         self.unfinished += 1;
         self.items.push(item);
     }
@@ -139,7 +140,7 @@ impl<S: Store> State<S> {
         (!self.getters.is_unused()).then(|| self.call_getter())
     }
 
-    /// The outcome of a put at this moment.
+    /// Returns the outcome of a put at this moment.
     #[inline]
     pub(crate) fn put_outcome(&self) -> PutOutcome {
         if self.getters.is_empty() {
@@ -167,8 +168,8 @@ impl<S: Store> State<S> {
         Ok((item, [self.wake_next(), putter.unwrap_or_default()]))
     }
 
-    /// Counts the caller as a getter that was notified, if there is no item for it and no other getter is on its way. Returns
-    /// whether it counts.
+    /// Counts the caller as a notified getter, if there is no item for it and no other getter is on its way.
+    /// Returns whether it counts.
     pub(crate) fn count_as_notified(&mut self) -> bool {
         const { assert!(S::WAKES_IN_TURN, "the getters of this store do not wake in turn") };
         let counts = self.getters.coming() == 0 && self.items.is_empty() && self.mode == Mode::Open;
@@ -189,7 +190,7 @@ impl<S: Store> State<S> {
         self.getters.waiters.notify_one()
     }
 
-    /// Notifies a getter, unless one is coming for each item. Getters that wake in turn are counted in their own way.
+    /// Notifies a getter, unless one is coming for each item. Getters that wake in turn are counted separately.
     #[inline]
     fn call_getter(&mut self) -> Wakeup {
         if S::WAKES_IN_TURN {
@@ -210,7 +211,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Notifies a getter and a putter if there is an item or room for them: after a step that a panic has cut short.
+    /// Notifies a getter and a putter if there is an item or room for them: after a panic has interrupted a step.
     pub(crate) fn call_again(&mut self) -> [Wakeup; 2] {
         let putter = match self.room() {
             Ok(()) => self.call_putter(),
@@ -248,14 +249,14 @@ impl<S: Store> State<S> {
         if self.getters.is_empty() || self.unreserved() == 0 {
             return Wakeup::NOBODY;
         }
-        // Not for a task: when it is polled is up to its executor.
+        // Not for a task: its executor decides when to poll it.
         if self.getters.waiters.front().is_some_and(|first| !first.is_task()) {
             self.getters.expect_one();
         }
         self.getters.waiters.notify_one()
     }
 
-    /// How many items are not reserved for getters.
+    /// Returns how many items are not reserved for getters.
     #[inline(always)]
     pub(crate) fn unreserved(&self) -> usize {
         self.items.len().saturating_sub(self.getters.coming())
@@ -300,7 +301,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// A putter that was notified has come.
+    /// Called when a notified putter has come.
     #[inline]
     pub(crate) fn putter_arrives(&mut self, arrival: Arrival) {
         if arrival == Arrival::Notified {
@@ -308,7 +309,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// The line of waiters on one side.
+    /// Returns the line of waiters on one side.
     pub(crate) fn line(&mut self, side: Side) -> &mut WaitQueue {
         match side {
             Side::Get => &mut self.getters.waiters,
@@ -317,7 +318,7 @@ impl<S: Store> State<S> {
         }
     }
 
-    /// Whether an operation on this side could go on without waiting.
+    /// Returns whether an operation on this side could go on without waiting.
     pub(crate) fn is_ready(&self, side: Side) -> bool {
         match side {
             Side::Get => !self.items.is_empty() || self.mode != Mode::Open,

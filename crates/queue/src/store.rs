@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 
-/// An ordered container of items. Its methods run under the queue's lock, so they must not call code of an item, but to
-/// compare priorities.
+/// An ordered container of items. Its methods run under the queue's lock, so they must not call code of an item,
+/// except to compare priorities.
 pub trait Store {
     /// The type of an item.
     type Item;
 
-    /// Whether the getters of a queue of such items wake in turn. Otherwise its items can be reserved. A queue that did both
-    /// would mix up the getters on their way, so the compiler refuses the methods for the other way. For hosts.
+    /// Whether the getters of a queue of such items wake in turn. If not, its items can be reserved. A queue that
+    /// did both would mix up the getters on their way, so the compiler rejects the methods of the other kind. For
+    /// hosts.
     #[doc(hidden)]
     const WAKES_IN_TURN: bool = false;
 
@@ -19,13 +20,13 @@ pub trait Store {
     /// Takes the next item out.
     fn pop(&mut self) -> Option<Self::Item>;
 
-    /// How many items there are.
+    /// Returns how many items there are.
     fn len(&self) -> usize;
 
     /// Takes all items out at once.
     fn take(&mut self) -> Self;
 
-    /// Whether there is no item.
+    /// Returns whether there is no item.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -48,12 +49,12 @@ pub type Fifo<T> = Deque<T, false>;
 pub type Lifo<T> = Deque<T, true>;
 
 impl<T, const LIFO: bool> Deque<T, LIFO> {
-    /// An empty store.
+    /// Creates an empty store.
     pub const fn new() -> Self {
         Deque(VecDeque::new())
     }
 
-    /// How many items fit without a new allocation.
+    /// Returns how many items fit without a new allocation.
     pub fn capacity(&self) -> usize {
         self.0.capacity()
     }
@@ -113,7 +114,7 @@ impl<T, const LIFO: bool> IntoIterator for Deque<T, LIFO> {
     type Item = T;
     type IntoIter = std::collections::vec_deque::IntoIter<T>;
 
-    /// The items, in the order in which they were put in.
+    /// Returns the items, in the order in which they were put in.
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }

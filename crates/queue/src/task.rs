@@ -1,6 +1,6 @@
-//! Futures, with which tasks wait for a queue without blocking a thread.
+//! Futures that let tasks wait for a queue without blocking a thread.
 //!
-//! A future keeps its place in line when it is polled again. When it has given its result it stays pending, and takes no
+//! A future keeps its place in line when it is polled again. After it was ready it stays pending, and takes no
 //! second item.
 
 use std::fmt;
@@ -30,7 +30,7 @@ fn place<S: Store, L: RawLock>(queue: &Queue<S, L>, side: Side) -> Place<'_, S, 
     Place::new(Line { queue, side })
 }
 
-/// Tries, under the queue's lock, and lines up if `attempt` has no result.
+/// Makes an attempt under the queue's lock, and lines up if it has no result.
 fn poll<S: Store, L: RawLock, R>(
     place: &mut Place<'_, S, L>,
     context: &Context<'_>,
@@ -65,7 +65,7 @@ pub struct Getting<'a, S: Store, L: RawLock = RawWordLock> {
 }
 
 impl<'a, S: Store, L: RawLock> Getting<'a, S, L> {
-    /// The queue.
+    /// Returns the queue.
     pub(crate) fn queue(&self) -> &'a Queue<S, L> {
         self.place.line().queue
     }
@@ -124,14 +124,14 @@ impl<S: Store, L: RawLock> Future for Joining<'_, S, L> {
 }
 
 impl<S: Store, L: RawLock> Queue<S, L> {
-    /// Takes an item out once there is one. Dropping the future loses no item.
+    /// Takes an item out as soon as there is one. Dropping the future loses no item.
     pub fn get_async(&self) -> Getting<'_, S, L> {
         Getting {
             place: place(self, Side::Get),
         }
     }
 
-    /// Puts an item in once there is room. Dropping the future drops the item.
+    /// Puts an item in as soon as there is room. Dropping the future drops the item.
     pub fn put_async(&self, item: S::Item) -> Putting<'_, S, L> {
         Putting {
             place: place(self, Side::Put),
@@ -147,11 +147,11 @@ impl<S: Store, L: RawLock> Queue<S, L> {
     }
 }
 
-/// What all three futures have in common.
+/// The common part of all three futures.
 macro_rules! future {
     ($($name:ident),*) => {$(
         impl<S: Store, L: RawLock> $name<'_, S, L> {
-            /// Whether it has given its result. Then it stays pending.
+            /// Returns whether the future was ready. After that it stays pending.
             pub fn is_terminated(&self) -> bool {
                 self.place.is_done()
             }

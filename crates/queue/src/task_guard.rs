@@ -1,4 +1,4 @@
-//! An item whose task is done when its getter has done with it.
+//! An item whose task counts as done when its getter is done with it.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use crate::queue::Queue as Raw;
 use crate::store::Store;
 
-/// An item of a queue, whose task counts as done when this is dropped: also when a panic does that. See
+/// An item of a queue. Its task counts as done when this guard is dropped, even by a panic. See
 /// [`Queue::get_task`](crate::face::Queue::get_task).
 #[must_use = "the task counts as done as soon as this is dropped"]
 pub struct TaskGuard<'a, S: Store> {
@@ -19,7 +19,7 @@ struct Done<'a, S: Store>(&'a Raw<S>);
 
 impl<S: Store> Drop for Done<'_, S> {
     fn drop(&mut self) {
-        // One too many only if somebody has called task_done() for this item.
+        // This fails only if other code has called task_done() for this item.
         let _ = self.0.task_done();
     }
 }
@@ -32,7 +32,7 @@ impl<'a, S: Store> TaskGuard<'a, S> {
         }
     }
 
-    /// The item. Its task counts as done at once.
+    /// Consumes the guard, and returns the item. Its task counts as done at once.
     pub fn into_inner(guard: Self) -> S::Item {
         let TaskGuard { item, done } = guard;
         drop(done);

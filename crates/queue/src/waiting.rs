@@ -1,4 +1,4 @@
-//! How operations try, and wait in line until another try is worth it.
+//! Attempts of operations, and waits in line until another attempt is worth it.
 
 use interlock_wait::{RawLock, WaitContext, Waiter, Wake, Wakeup, block};
 
@@ -10,7 +10,7 @@ use crate::store::Store;
 
 /// A way to put an item in. (Not a closure: this is sure to be inlined.)
 pub(crate) trait Way<S: Store>: Sized {
-    /// What the putter is told.
+    /// The result for the putter.
     type Outcome;
 
     /// The way itself.
@@ -42,13 +42,14 @@ macro_rules! ways {
 ways! {
     /// Notifies a getter.
     Plain -> (), state, item: ((), state.push(item));
-    /// Notifies a getter, and tells whether one was waiting.
+    /// Notifies a getter, and returns whether one was waiting.
     Telling -> PutOutcome, state, item: (state.put_outcome(), state.push(item));
     /// Reserves the item for a getter that waits.
     Reserving -> (), state, item: ((), state.push_reserved(item));
 }
 
-/// Notifies those in line once more if the step that it guards panics: the comparison of two priorities can.
+/// Notifies the waiters in line once more if the step that it guards panics, as the comparison of two priorities
+/// may.
 pub(crate) struct OnPanic<'a, S: Store, L: RawLock>(pub(crate) &'a Queue<S, L>);
 
 impl<S: Store, L: RawLock> OnPanic<'_, S, L> {
@@ -90,7 +91,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         Ok(outcome)
     }
 
-    /// Puts an item in, whether there is room or not.
+    /// Puts an item in, even if the queue is full.
     pub(crate) fn put_ignoring_bound(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
         self.place(Plain, item, State::refuses_unbounded)
     }
@@ -182,7 +183,8 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
     }
 
-    /// Tries until `attempt` has a result, and waits in between. `Err` says how the wait ended without one.
+    /// Calls `attempt` until it has a result, and waits in between. `Err` tells how the wait ended without a
+    /// result.
     pub(crate) fn persist<R>(
         &self,
         side: Side,
@@ -196,7 +198,8 @@ impl<S: Store, L: RawLock> Queue<S, L> {
                 return Ok(result);
             }
             arrival = Arrival::Unasked;
-            // Several items may have come by then, or several places: to take them in one go is cheaper than to be woken.
+            // By then, several items may have come, or room for several: taking them in one go is cheaper than
+            // being woken.
             if side != Side::Join && context.pause(round) {
                 round += 1;
                 continue;
@@ -210,8 +213,9 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
     }
 
-    /// Lines up on one side, and blocks until notified or until `context` ends the wait. `None` if there is no need to
-    /// wait. `Notified` means only that another try is worth it, which has to say that the thread has arrived.
+    /// Lines up on one side, and blocks until notified or until `context` ends the wait. `None` if there is no need
+    /// to wait. `Notified` means only that another attempt is worth it. That attempt has to report that the thread
+    /// has arrived.
     #[cold]
     fn wait(&self, side: Side, context: &mut WaitContext<'_>) -> Option<Wake> {
         let waiter = Waiter::thread();
@@ -226,7 +230,8 @@ impl<S: Store, L: RawLock> Queue<S, L> {
             wakeup.run();
         };
         let wake = block(&waiter, &self.resource_of(side.kind()), context, leave);
-        // A thread that was notified at its deadline comes, too. One that is interrupted passes its notification on.
+        // A thread that was notified at its deadline comes, too. A thread that is interrupted passes its
+        // notification on.
         let comes = match wake {
             Wake::Notified => true,
             Wake::TimedOut => !self.state.lock().remove(side, &waiter),
@@ -254,12 +259,12 @@ impl<S: Store, L: RawLock> Queue<S, L> {
 }
 
 impl<S: Store> State<S> {
-    /// Why no item can be put in, even if the bound is ignored.
+    /// Returns why no item can be put in, even if the bound is ignored.
     pub(crate) fn refuses_unbounded(&mut self) -> Option<NoRoom> {
         self.room().err().filter(|reason| !matches!(reason, NoRoom::Full))
     }
 
-    /// The result of a join, if it has one.
+    /// Returns the result of a join, if it has one.
     pub(crate) fn joined(&self) -> Option<Result<(), JoinError>> {
         match self.mode {
             Mode::Retired => Some(Err(JoinError::Retired)),

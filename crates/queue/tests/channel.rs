@@ -1,4 +1,4 @@
-//! Channels: what each side learns when the other one is gone.
+//! Channels: each side learns when the other side is gone.
 
 #![cfg(not(loom))]
 

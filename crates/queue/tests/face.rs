@@ -1,4 +1,4 @@
-//! What programs see of queues: constructors, the forms of waiting, errors, guards, iterators.
+//! The interface of queues for programs: constructors, the forms of waiting, errors, guards, iterators.
 
 #![cfg(not(loom))]
 
@@ -233,13 +233,13 @@ fn priorities_are_of_any_ordered_type() {
     );
 }
 
-/// Cannot be compared while this says so.
+/// While this is set, comparisons panic.
 #[derive(PartialEq, Eq)]
 struct Picky(u8);
 
 static REFUSES: AtomicBool = AtomicBool::new(false);
 
-/// One test at a time has it refuse.
+/// Only one test at a time sets it.
 static PICKY: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {

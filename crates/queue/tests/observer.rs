@@ -1,4 +1,4 @@
-//! What an observer's refusal does to operations of queues and channels.
+//! The effect of an observer's refusal on operations of queues and channels.
 
 #![cfg(not(loom))]
 

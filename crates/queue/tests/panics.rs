@@ -1,4 +1,4 @@
-//! Hosts that panic in a wait for a queue: nothing is left in line, and what the waiter was notified of goes to the next.
+//! Hosts that panic in a wait for a queue: nothing is left in line, and the waiter's notification goes to the next.
 
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]

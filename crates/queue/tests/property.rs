@@ -37,7 +37,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..60)
 }
 
-/// Which item a queue gives out next.
+/// The item that a queue gives out next.
 #[derive(Clone, Copy)]
 enum Order {
     First,

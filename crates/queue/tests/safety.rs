@@ -1,4 +1,4 @@
-//! What a queue does when a host, a waker, an item or a closure panics, and when threads that were notified leave.
+//! The behaviour of a queue when a host, a waker, an item or a closure panics, and when notified threads leave.
 
 #![cfg(not(loom))]
 
@@ -39,7 +39,7 @@ fn no_second_getter_is_notified_for_the_item_of_one_that_comes() {
     let got = get_hosted(&queue, || {
         assert!(woken.poll(next.as_mut()).is_pending());
         queue.put(1).unwrap();
-        // Another getter is faster. The first one comes all the same, so this item is its own.
+        // Another getter is faster. The first getter still comes, so this item is for it.
         assert_eq!(queue.try_get(), Ok(1));
         queue.put(2).unwrap();
         assert_eq!(woken.times(), 0);
@@ -165,7 +165,7 @@ fn a_handler_does_not_hold_up_the_next_getter() {
         }
         false
     });
-    // The time of the first sleep is over soon: this thread hears signals.
+    // The first sleep ends soon, because this thread handles signals.
     let got = queue.get_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host));
     assert_eq!(got, Ok(2));
     let mut third = pin!(queue.get_async());

@@ -5,20 +5,21 @@ use crate::slots::{On, Reason, State, TaskId};
 use crate::turns::Turns;
 use crate::watched::Keeper;
 
-/// What became of a request to cancel a task.
+/// The effect of a request to cancel a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancelling {
-    /// It learns of it when it has its next turn, which is due.
+    /// The task learns of it in its next turn, which is due.
     Due,
-    /// It runs, and learns of it when it wants something.
+    /// The task is running. It learns of it when it wants to wait or to let others run.
     Later,
-    /// It has ended.
+    /// The task has ended already.
     Ended,
 }
 
 impl<P, K: Keeper> Turns<P, K> {
-    /// The running task has ended. Those that wait for its end have a turn, with [`Reason::Joined`], or
-    /// [`Reason::JoinedThenCancelled`] if they are cancelled meanwhile; returns how many these are.
+    /// Called when the running task has ended. Gives a turn to the tasks that wait for its end, with
+    /// [`Reason::Joined`], or with [`Reason::JoinedThenCancelled`] if they are cancelled meanwhile. Returns
+    /// how many these are.
     pub fn end(&mut self, id: TaskId) -> usize {
         let (_, mut joiners) = self.slots.remove(id.slot);
         joiners.retain(|call| self.slots.is_waiting(*call));
@@ -72,7 +73,7 @@ impl<P, K: Keeper> Turns<P, K> {
         payloads
     }
 
-    /// Ends a wait, if it is not over.
+    /// Ends a wait, unless it is over.
     pub(crate) fn go_on(&mut self, call: Call, reason: Reason) {
         if !self.slots.is_waiting(call) {
             return;
@@ -82,7 +83,7 @@ impl<P, K: Keeper> Turns<P, K> {
         self.ring.push_back(call.slot);
     }
 
-    /// Takes back what a wait that goes on has left in lines and counts.
+    /// Takes a wait that goes on out of its lines and counts.
     fn leave(&mut self, call: Call) {
         let State::Waiting(wait) = self.slots.state(call.slot) else {
             return;

@@ -1,11 +1,12 @@
-//! Cooperative tasks in turns, on one thread at a time: what a scheduler of generators is made of.
+//! Runs cooperative tasks in turns, on one thread at a time: the core of a scheduler of generators.
 //!
-//! [`Turns`] has the tasks. A task is whatever its host resumes; the engine keeps it and says when. The host asks for the
-//! [next](Turns::next_turn) turn, resumes the task, and says what the task wants: another turn, or to wait for a time, for a
-//! descriptor, for the end of another task, or for a call from outside, which any thread leaves in the [`Mailbox`]. When no task
-//! has a turn, the thread sleeps in [`interlock_wait::block_on_descriptors`].
+//! [`Turns`] holds the tasks. A task is whatever its host resumes; the engine stores it and decides when it
+//! is resumed. The host asks for the [next](Turns::next_turn) turn, resumes the task, and says what the task
+//! wants: another turn, or to wait for a time, for a descriptor, for the end of another task, or for a call
+//! from outside, which any thread leaves in the [`Mailbox`]. When no task has a turn, the thread sleeps in
+//! [`interlock_wait::block_on_descriptors`].
 //!
-//! `PROTOCOL.md` beside this crate has the states of a task and the argument that no wake-up is lost.
+//! `PROTOCOL.md` of this crate describes the states of a task, and argues that no wake-up is lost.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![forbid(unsafe_code)]

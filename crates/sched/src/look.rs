@@ -12,8 +12,8 @@ use crate::slots::Reason;
 use crate::turns::Turns;
 use crate::watched::Keeper;
 
-/// After a round of at least this number of turns, the kernel is asked for ready descriptors. After a smaller one it is asked only
-/// if `LOOK_EVERY` is over.
+/// After a round of at least this many turns, the scheduler asks the kernel for ready descriptors. After a
+/// shorter round, it asks only if `LOOK_EVERY` is over.
 const LONG_ROUND: usize = 64;
 const LOOK_EVERY: Duration = Duration::from_micros(100);
 
@@ -22,12 +22,12 @@ const LOOK_EVERY: Duration = Duration::from_micros(100);
 pub enum Prospect {
     /// Another round.
     Round,
-    /// There is no task any more.
+    /// There are no tasks any more.
     Done,
     /// Sleep in [`Poll::wait`] until a descriptor is ready, another thread calls, or the deadline has passed.
     Sleep(Arc<Poll>, Deadline),
-    /// As `Sleep`, but only a call from another thread can end it: every task waits for another task, or for such a
-    /// call.
+    /// Like `Sleep`, but only a call from another thread can end it: every task waits for another task, or for such
+    /// a call.
     SleepForOthers(Arc<Poll>),
     /// No task can ever go on: every task waits for another one.
     Stuck,
@@ -37,7 +37,7 @@ impl<P, K: Keeper> Turns<P, K> {
     /// Between two rounds, finds the waits that are over, and returns what to do next. Never blocks.
     ///
     /// # Errors
-    /// There are no descriptors left for the scheduler's own.
+    /// No descriptor is left for the scheduler itself.
     pub fn look(&mut self) -> io::Result<Prospect> {
         if self.mailbox.has_mail() {
             self.deliver();
@@ -75,9 +75,9 @@ impl<P, K: Keeper> Turns<P, K> {
         })
     }
 
-    /// Whether the kernel still watches the file that tasks wait for under this number. If not, the file was closed,
-    /// and another file may have the number by now. The host then ends these waits with [`closed`](Self::closed). Never
-    /// blocks.
+    /// Returns whether the kernel still watches the file that tasks wait for under this number. If not, the
+    /// file was closed, and another file may have the number by now. The host then ends these waits with
+    /// [`closed`](Self::closed). Never blocks.
     pub fn is_watched(&mut self, descriptor: i32) -> bool {
         match &self.poll {
             Some(poll) if poll.is_of_this_process() => self.watched.is_watched(&poll.poller, descriptor),
@@ -90,7 +90,7 @@ impl<P, K: Keeper> Turns<P, K> {
         self.go_on(call, Reason::Closed);
     }
 
-    /// Whether anything but a turn can end a wait. If so, the scheduler looks after each round.
+    /// Returns whether anything but a turn can end a wait. If so, the scheduler looks after each round.
     #[inline]
     pub(crate) fn has_to_look(&self) -> bool {
         self.mailbox.has_mail() || !self.timers.is_empty() || self.watched.waits() > 0
@@ -105,7 +105,7 @@ impl<P, K: Keeper> Turns<P, K> {
     fn end_by_time(&mut self) {
         let now = Deadline::after(Duration::ZERO);
         while let Some(call) = self.timers.take_due(now) {
-            // Counts it as stale, which it is now.
+            // This counts the timer as stale, which it is now.
             self.go_on(call, Reason::TimedOut);
             self.timers.was_stale();
         }

@@ -1,4 +1,4 @@
-//! Where other threads leave calls for tasks that wait.
+//! The mailbox, where other threads leave calls for waiting tasks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use interlock_wait::primitive::{AtomicU32, Ordering};
 #[cfg(loom)]
 use crate::model::Bell;
 
-/// One wait of one task, as somebody outside knows it. A call for a wait that is over means nothing.
+/// The name of one wait of one task, for callers outside of the scheduler. A call for a wait that is over has
+/// no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
     pub(crate) ticket: u64,
@@ -20,9 +21,9 @@ pub struct Call {
 
 /// Calls on their way to the tasks of one scheduler. Any thread may leave one.
 ///
-/// State table of `has_mail`, which is written under the lock: 1 from the first call on until the scheduler takes all of
-/// them, and 0 otherwise. The scheduler reads it without the lock between two rounds: if it misses a call, it finds it after the next round, or
-/// before it sleeps, when it looks under the lock.
+/// State table of `has_mail`, which is written under the lock: it is 1 from the first call until the
+/// scheduler takes all calls, and 0 otherwise. The scheduler reads it without the lock between two rounds: if
+/// it misses a call, it finds it after the next round, or before it sleeps, when it looks under the lock.
 pub struct Mailbox {
     state: WordLock<State>,
     has_mail: AtomicU32,
@@ -30,7 +31,7 @@ pub struct Mailbox {
 
 struct State {
     calls: Vec<Call>,
-    /// The bell of the scheduler's thread, while that sleeps or is about to.
+    /// The bell of the scheduler's thread, while the thread sleeps or is about to.
     bell: Option<Arc<Bell>>,
 }
 
@@ -45,7 +46,7 @@ impl Mailbox {
         }
     }
 
-    /// Has a waiting task go on, and wakes the scheduler's thread. Never blocks.
+    /// Ends the wait of a task, and wakes the scheduler's thread. Never blocks.
     pub fn call(&self, call: Call) {
         let mut state = self.state.lock();
         state.calls.push(call);
@@ -66,14 +67,14 @@ impl Mailbox {
         }
     }
 
-    /// Whether there are calls, as far as one look without the lock tells.
+    /// Returns whether there are calls, as far as one look without the lock tells.
     #[inline]
     pub(crate) fn has_mail(&self) -> bool {
         // Relaxed: see the state table.
         self.has_mail.load(Ordering::Relaxed) != 0
     }
 
-    /// All calls so far, in their order.
+    /// Takes all calls so far, in their order.
     pub(crate) fn take(&self) -> Vec<Call> {
         let mut state = self.state.lock();
         // Relaxed: see the state table.
@@ -81,7 +82,7 @@ impl Mailbox {
         std::mem::take(&mut state.calls)
     }
 
-    /// Leaves the bell that ends a sleep, unless there are calls. Whether the thread may sleep.
+    /// Leaves the bell that ends a sleep, unless there are calls. Returns whether the thread may sleep.
     pub(crate) fn go_to_sleep(&self, bell: &Arc<Bell>) -> bool {
         let mut state = self.state.lock();
         let may = state.calls.is_empty();

@@ -6,7 +6,7 @@ use loom::sync::{Condvar, Mutex};
 
 use crate::mailbox::{Call, Mailbox};
 
-/// A bell: rung, it stays so until it is hushed, as an `eventfd` is.
+/// A bell: once rung, it stays rung until it is hushed, like an `eventfd`.
 #[derive(Debug, Default)]
 pub struct Bell {
     is_rung: Mutex<bool>,
@@ -24,7 +24,7 @@ impl Bell {
         *self.is_rung.lock().unwrap_or_else(|error| error.into_inner()) = false;
     }
 
-    /// Sleeps until it is rung. Blocks until then.
+    /// Blocks until the bell is rung.
     pub fn wait(&self) {
         let mut is_rung = self.is_rung.lock().unwrap_or_else(|error| error.into_inner());
         while !*is_rung {
@@ -46,7 +46,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// An empty mailbox.
+    /// Creates an empty mailbox.
     pub fn empty() -> Self {
         Desk {
             mailbox: Arc::new(Mailbox::new()),
@@ -54,12 +54,12 @@ impl Desk {
         }
     }
 
-    /// A call for the wait with this number.
+    /// Returns a call for the wait with this number.
     pub fn call(ticket: u64) -> Call {
         Call { ticket, slot: 0 }
     }
 
-    /// The look between two rounds: the numbers of the calls that it finds without a look under the lock.
+    /// Looks between two rounds, without the lock. Returns the numbers of the calls that it finds.
     pub fn look(&self) -> Vec<u64> {
         match self.mailbox.has_mail() {
             true => self.take(),
@@ -67,8 +67,9 @@ impl Desk {
         }
     }
 
-    /// The last look before a sleep, and the sleep, if there is nothing: the numbers of the calls that the last look found.
-    /// `is_awake` is asked with the host's lock held, as all of the last look is made. Blocks until the bell is rung.
+    /// Looks a last time, under the host's lock, and sleeps if there is nothing to do. Returns the numbers of
+    /// the calls that the look found. `is_awake` is called under the host's lock, too. Blocks until the bell
+    /// is rung.
     pub fn sleep<T>(&self, host: &Mutex<T>, is_awake: impl Fn(&T) -> bool) -> Vec<u64> {
         {
             let state = host.lock().unwrap_or_else(|error| error.into_inner());

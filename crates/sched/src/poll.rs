@@ -1,4 +1,4 @@
-//! What a scheduler's thread sleeps on.
+//! The object that a scheduler's thread sleeps on.
 
 use std::io;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use interlock_os::poll::{Bell, Poller, Readiness};
 use interlock_wait::{Resource, ResourceId, ResourceKind, WaitContext, Wake, block_on_descriptors, fork};
 
-/// The descriptors that tasks wait for, and the bell that other threads ring. Made when it is needed first.
+/// The descriptors that tasks wait for, and the bell that other threads ring. Created when it is first
+/// needed.
 #[derive(Debug)]
 pub struct Poll {
     pub(crate) poller: Poller,

@@ -5,17 +5,18 @@ use interlock_os::poll::Direction;
 use crate::mailbox::Call;
 use crate::waits::Hope;
 
-/// A task. Its place may be another task's after its end; the generation tells.
+/// The name of a task. After the task's end, its place may be used for another task; the generation
+/// distinguishes the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TaskId {
     pub(crate) slot: u32,
     pub(crate) generation: u32,
 }
 
-/// Why a task has a turn.
+/// Why a task gets a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It is its turn: it has begun, or let the others go first.
+    /// Its turn has come: it has just begun, or it had let the others go first.
     Turn,
     /// The time of its sleep, or of its wait, is over.
     TimedOut,
@@ -27,9 +28,10 @@ pub enum Reason {
     Joined,
     /// The call that it waits for has come.
     Called,
-    /// Somebody has cancelled it.
+    /// It was cancelled.
     Cancelled,
-    /// Somebody has cancelled it, but the task that it waits for had ended before: it was counted among those that learn of that.
+    /// It was cancelled, but the task that it waited for had ended before: it was counted among the tasks
+    /// that learn of that end.
     JoinedThenCancelled,
 }
 
@@ -63,7 +65,8 @@ pub(crate) enum State {
 struct Slot<P> {
     generation: u32,
     state: State,
-    /// There is one if the task is ready or waits. Apart from the state: a turn that ends with a bare `yield` writes a few bytes.
+    /// `Some` if the task is ready or waits. It is stored apart from the state, so that a turn that ends with
+    /// a bare `yield` writes only a few bytes.
     payload: Option<P>,
     /// The waits of tasks for this one's end. Some may be over.
     joiners: Vec<Call>,
@@ -84,7 +87,7 @@ impl<P> Slots<P> {
         }
     }
 
-    /// How many tasks there are.
+    /// Returns how many tasks there are.
     pub(crate) fn len(&self) -> usize {
         self.all.len() - self.free.len()
     }
@@ -111,7 +114,7 @@ impl<P> Slots<P> {
         TaskId { slot, generation: 0 }
     }
 
-    /// Frees the place of a task, and returns its payload, unless it runs, and which tasks wait for its end.
+    /// Frees the place of a task. Returns its payload, unless it runs, and the waits for its end.
     pub(crate) fn remove(&mut self, slot: u32) -> (Option<P>, Vec<Call>) {
         let place = &mut self.all[slot as usize];
         place.generation = place.generation.wrapping_add(1);
@@ -120,7 +123,7 @@ impl<P> Slots<P> {
         (place.payload.take(), std::mem::take(&mut place.joiners))
     }
 
-    /// Lets the task of this place run, if it is ready: its payload is the host's.
+    /// If the task of this place is ready, lets it run: gives its payload to the host.
     #[inline]
     pub(crate) fn run(&mut self, slot: u32) -> Option<(TaskId, P, Reason)> {
         let place = &mut self.all[slot as usize];
@@ -133,7 +136,7 @@ impl<P> Slots<P> {
         Some((TaskId { slot, generation }, payload, reason))
     }
 
-    /// What becomes of the running task of this place, whose payload comes back.
+    /// Sets the next state of the running task of this place, whose payload comes back.
     #[inline]
     pub(crate) fn keep(&mut self, slot: u32, payload: P, state: State) {
         let place = &mut self.all[slot as usize];
@@ -142,7 +145,7 @@ impl<P> Slots<P> {
         place.payload = Some(payload);
     }
 
-    /// Whether the task has not ended.
+    /// Returns whether the task has not ended.
     pub(crate) fn has(&self, id: TaskId) -> bool {
         self.all
             .get(id.slot as usize)
@@ -158,7 +161,7 @@ impl<P> Slots<P> {
         self.all[target.slot as usize].joiners.push(call);
     }
 
-    /// A wait for a task's end is over before that.
+    /// Removes a wait for a task's end that is over before that end.
     pub(crate) fn remove_joiner(&mut self, target: TaskId, call: Call) {
         if self.has(target) {
             self.all[target.slot as usize]
@@ -167,7 +170,7 @@ impl<P> Slots<P> {
         }
     }
 
-    /// Whether a wait goes on.
+    /// Returns whether a wait goes on.
     pub(crate) fn is_waiting(&self, call: Call) -> bool {
         match self.all.get(call.slot as usize).map(|place| &place.state) {
             Some(State::Waiting(wait)) => wait.ticket == call.ticket,
@@ -175,7 +178,7 @@ impl<P> Slots<P> {
         }
     }
 
-    /// The payloads of all tasks but the one that runs.
+    /// Returns the payloads of all tasks but the one that runs.
     pub(crate) fn payloads(&self) -> impl Iterator<Item = (TaskId, &P)> {
         (0u32..).zip(&self.all).filter_map(|(slot, place)| {
             let generation = place.generation;
@@ -183,7 +186,7 @@ impl<P> Slots<P> {
         })
     }
 
-    /// The payload of a task that waits.
+    /// Returns the payload of a task that waits.
     pub(crate) fn waiting_payload(&self, call: Call) -> Option<&P> {
         let place = self.all.get(call.slot as usize)?;
         place.payload.as_ref().filter(|_| self.is_waiting(call))

@@ -7,11 +7,11 @@ use interlock_wait::Deadline;
 
 use crate::mailbox::Call;
 
-/// Fewer stale timers than this are not worth an effort.
+/// Fewer stale timers than this are not worth removing.
 const FEW: usize = 64;
 
-/// The times of waits, the next one first. A wait that ends earlier leaves its timer behind, stale; when more than half of them
-/// are, they are thrown out.
+/// The times of waits, the next one first. A wait that ends earlier leaves a stale timer behind. When more
+/// than half of the timers are stale, these are removed.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(Deadline, Call)>>,
@@ -31,7 +31,7 @@ impl Timers {
         self.heap.len()
     }
 
-    /// Of a wait that has ended before its time.
+    /// Counts the timer of a wait that has ended before its time as stale.
     pub(crate) fn forget_one(&mut self, is_live: impl Fn(Call) -> bool) {
         self.stale += 1;
         if self.stale > FEW && self.stale > self.heap.len() / 2 {
@@ -49,12 +49,12 @@ impl Timers {
         self.heap.pop().map(|Reverse((_, call))| call)
     }
 
-    /// A timer that was taken out was stale.
+    /// Called when a timer that was taken out was stale.
     pub(crate) fn was_stale(&mut self) {
         self.stale = self.stale.saturating_sub(1);
     }
 
-    /// The time of the next wait that ends by time.
+    /// Returns the time of the next wait that ends by time.
     pub(crate) fn next(&mut self, is_live: impl Fn(Call) -> bool) -> Deadline {
         while let Some(Reverse((deadline, call))) = self.heap.peek() {
             if is_live(*call) {

@@ -1,4 +1,4 @@
-//! Whose turn it is.
+//! The tasks of a scheduler, and whose turn it is.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,29 +14,30 @@ use crate::timers::Timers;
 use crate::waits::{Hope, Refused, Spot};
 use crate::watched::{Keeper, Watched};
 
-/// A task that is to be resumed.
+/// A task that the host has to resume.
 #[derive(Debug)]
 pub struct Turn<P> {
     /// Which task.
     pub id: TaskId,
-    /// The host's part of it. The host gives it back with what the task wants next, or ends the task.
+    /// The host's part of the task. The host gives it back together with the task's next request, or ends the
+    /// task.
     pub payload: P,
-    /// Why it has a turn.
+    /// Why the task gets a turn.
     pub reason: Reason,
 }
 
-/// How many tasks wait for what.
+/// How many tasks wait for which kind of event.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Something ends their waits, if only the time.
+    /// Waits that are sure to end, at the latest by time.
     pub(crate) sure: usize,
-    /// A call that may come or not.
+    /// Waits for a call that may or may not come.
     pub(crate) vague: usize,
-    /// The end of another task.
+    /// Waits for the end of another task.
     pub(crate) joins: usize,
 }
 
-/// Tasks with payloads of type `P`, which wait for descriptors that keepers of type `K` have.
+/// Tasks with payloads of type `P`, which wait for descriptors that belong to keepers of type `K`.
 #[derive(Debug)]
 pub struct Turns<P, K> {
     pub(crate) slots: Slots<P>,
@@ -59,7 +60,7 @@ impl<P, K: Keeper> Default for Turns<P, K> {
 }
 
 impl<P, K: Keeper> Turns<P, K> {
-    /// No task yet. Takes no descriptor before a task waits.
+    /// Creates a scheduler without tasks. It opens no descriptor before a task waits.
     pub fn new() -> Self {
         Turns {
             slots: Slots::new(),
@@ -75,34 +76,36 @@ impl<P, K: Keeper> Turns<P, K> {
         }
     }
 
-    /// Where other threads leave calls.
+    /// Returns the mailbox, where other threads leave calls.
     pub fn mailbox(&self) -> &Arc<Mailbox> {
         &self.mailbox
     }
 
-    /// How many tasks there are that have not ended.
+    /// Returns how many tasks have not ended.
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether all tasks have ended.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The payloads of the tasks, without that of the one that runs.
+    /// Returns the payloads of the tasks, except that of the running task.
     pub fn payloads(&self) -> impl Iterator<Item = (TaskId, &P)> {
         self.slots.payloads()
     }
 
-    /// Adds a task, which has its first turn after all that have one now. Another thread calls [`Mailbox::ring`](crate::Mailbox::ring) afterwards.
+    /// Adds a task, which gets its first turn after all tasks that are due now. Another thread calls
+    /// [`Mailbox::ring`](crate::Mailbox::ring) afterwards.
     pub fn spawn(&mut self, payload: P) -> TaskId {
         let id = self.slots.add(payload);
         self.ring.push_back(id.slot);
         id
     }
 
-    /// The next turn of this round. `None` at its end: then [`look`](Self::look) tells what comes.
+    /// Returns the next turn of this round. `None` at the end of the round: then [`look`](Self::look) tells
+    /// what to do.
     #[inline]
     pub fn next_turn(&mut self) -> Option<Turn<P>> {
         self.left_in_round = self.left_in_round.checked_sub(1)?;
@@ -113,7 +116,8 @@ impl<P, K: Keeper> Turns<P, K> {
         Some(Turn { id, payload, reason })
     }
 
-    /// The next turn; that of the next round, if there is nothing to look at between the two.
+    /// Returns the next turn. At the end of a round, goes on with the next one if there is nothing to look at
+    /// in between.
     #[inline]
     pub fn next_turn_of_any_round(&mut self) -> Option<Turn<P>> {
         if self.left_in_round == 0 && !self.has_to_look() {
@@ -122,20 +126,20 @@ impl<P, K: Keeper> Turns<P, K> {
         self.next_turn()
     }
 
-    /// The running task lets the others go first.
+    /// Called when the running task lets the others go first.
     #[inline]
     pub fn yielded(&mut self, id: TaskId, payload: P) {
         let reason = self.reason_of_running(id, Reason::Turn);
         self.make_ready(id.slot, payload, reason);
     }
 
-    /// The running task waits for a time.
+    /// Called when the running task waits for a time.
     pub fn sleep(&mut self, id: TaskId, payload: P, deadline: Deadline) {
         let ticket = self.ticket();
         self.rest(id, payload, (ticket, On::Time), deadline);
     }
 
-    /// The running task waits for the end of another one.
+    /// Called when the running task waits for the end of another task.
     pub fn join(&mut self, id: TaskId, payload: P, target: TaskId, deadline: Deadline) {
         let ticket = self.ticket();
         if !self.slots.has(target) {
@@ -150,7 +154,7 @@ impl<P, K: Keeper> Turns<P, K> {
         self.rest(id, payload, (ticket, On::Task(target)), deadline);
     }
 
-    /// The name of a wait of the running task that is about to begin: for [`await_call`](Self::await_call).
+    /// Returns the name of the running task's next wait, for [`await_call`](Self::await_call).
     pub fn announce(&mut self, id: TaskId) -> Call {
         Call {
             ticket: self.ticket(),
@@ -158,15 +162,15 @@ impl<P, K: Keeper> Turns<P, K> {
         }
     }
 
-    /// The running task waits for `call`, which may have been left in the mailbox already.
+    /// Called when the running task waits for `call`, which may lie in the mailbox already.
     pub fn await_call(&mut self, id: TaskId, payload: P, (call, hope): (Call, Hope), deadline: Deadline) {
         self.rest(id, payload, (call.ticket, On::Call(hope)), deadline);
     }
 
-    /// The running task waits for a descriptor.
+    /// Called when the running task waits for a descriptor.
     ///
     /// # Errors
-    /// The descriptor can't be watched, or there are too many.
+    /// The descriptor can't be watched, or there are too many descriptors.
     pub fn watch(&mut self, id: TaskId, payload: P, spot: Spot<K>) -> Result<(), Refused<P>> {
         let ticket = self.ticket();
         let call = Call {
@@ -195,8 +199,8 @@ impl<P, K: Keeper> Turns<P, K> {
         }
     }
 
-    /// Makes what the thread sleeps on, unless it is there. For a host that wants to know before a wait begins: [`sleep`](Self::sleep) and
-    /// [`await_call`](Self::await_call) can't tell.
+    /// Creates the object that the thread sleeps on, unless it exists. For a host that wants to learn of
+    /// errors before a wait begins: [`sleep`](Self::sleep) and [`await_call`](Self::await_call) return none.
     ///
     /// # Errors
     /// There are too many descriptors.
@@ -207,17 +211,17 @@ impl<P, K: Keeper> Turns<P, K> {
         }
     }
 
-    /// Whether a task has not ended.
+    /// Returns whether a task has not ended.
     pub fn has(&self, id: TaskId) -> bool {
         self.slots.has(id)
     }
 
-    /// How many waits for descriptors there are.
+    /// Returns how many waits for descriptors there are.
     pub fn descriptor_waits(&self) -> usize {
         self.watched.waits()
     }
 
-    /// How many timers are kept, those of waits that are over included.
+    /// Returns how many timers are kept, including those of waits that are over.
     pub fn timers(&self) -> usize {
         self.timers.len()
     }
@@ -241,7 +245,7 @@ impl<P, K: Keeper> Turns<P, K> {
         self.ring.push_back(slot);
     }
 
-    /// The running task waits, unless it was cancelled while it ran.
+    /// Lets the running task wait, unless it was cancelled while it ran.
     fn rest(&mut self, id: TaskId, payload: P, (ticket, on): (u64, On), deadline: Deadline) {
         let call = Call {
             ticket,
@@ -260,7 +264,8 @@ impl<P, K: Keeper> Turns<P, K> {
         self.slots.keep(id.slot, payload, State::Waiting(wait));
     }
 
-    /// What the thread sleeps on: made when it is needed first, and again in the child of a fork.
+    /// Returns the object that the thread sleeps on. Creates it when it is first needed, and again in the
+    /// child of a fork.
     pub(crate) fn poll(&mut self) -> io::Result<Arc<Poll>> {
         if let Some(poll) = self.poll.as_ref().filter(|poll| poll.is_of_this_process()) {
             return Ok(poll.clone());
@@ -268,9 +273,9 @@ impl<P, K: Keeper> Turns<P, K> {
         self.renew_poll()
     }
 
-    /// Has the kernel watch what is waited for, and nothing else.
+    /// Makes the kernel watch exactly the descriptors that are waited for.
     pub(crate) fn renew_poll(&mut self) -> io::Result<Arc<Poll>> {
-        // The former one goes first: the table of descriptors may be full.
+        // The former one is dropped first: the table of descriptors may be full.
         self.poll = None;
         let poll = Arc::new(Poll::new()?);
         self.poll = Some(poll.clone());

@@ -1,4 +1,4 @@
-//! What tasks wait for.
+//! The things that tasks wait for.
 
 use std::io;
 
@@ -8,9 +8,9 @@ use interlock_wait::Deadline;
 /// Whether a call from outside is sure to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hope {
-    /// Somebody works at it.
+    /// Another thread works on it.
     Sure,
-    /// Another task, or a thread if there is one, may leave it or not.
+    /// Another task, or another thread if there is one, may or may not leave it.
     Vague,
 }
 
@@ -19,9 +19,9 @@ pub enum Hope {
 pub struct Spot<K> {
     /// Its number.
     pub descriptor: i32,
-    /// What of it.
+    /// The direction that is waited for.
     pub direction: Direction,
-    /// What the program has it in.
+    /// The program's object that holds the descriptor.
     pub keeper: K,
     /// When the wait ends at the latest.
     pub deadline: Deadline,

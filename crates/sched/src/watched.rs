@@ -7,19 +7,21 @@ use interlock_os::poll::{Direction, Poller, Readiness, Tagged};
 
 use crate::mailbox::Call;
 
-/// What a program has a descriptor in, such as a socket: the number alone may be another file's by now.
+/// The program's object that holds a descriptor, such as a socket. It identifies the file: the number alone
+/// may belong to another file by now.
 pub trait Keeper {
-    /// Whether this is the same object, and one whose descriptor is the same file as long as its number is the same. If not, the
-    /// kernel is asked.
+    /// Returns whether this is the same object, and of a kind whose descriptor names the same file as long as
+    /// its number is the same. If not, the kernel is asked.
     fn is_same(&self, other: &Self) -> bool;
 }
 
 #[derive(Debug)]
 struct Entry<K> {
     keeper: Option<K>,
-    /// Another one for each keeper.
+    /// The tag, different for each keeper.
     tag: u32,
-    /// What the kernel watches. It goes on after a wait: most tasks wait for the same descriptor again.
+    /// What the kernel watches. It keeps watching after a wait, because most tasks wait for the same
+    /// descriptor again.
     watched: Readiness,
     readers: VecDeque<Call>,
     writers: VecDeque<Call>,
@@ -40,7 +42,7 @@ impl<K> Entry<K> {
         }
     }
 
-    /// All waits, which leave their lines.
+    /// Takes all waits out of their lines.
     fn drain(&mut self) -> impl Iterator<Item = Call> {
         self.readers.drain(..).chain(self.writers.drain(..))
     }
@@ -52,8 +54,8 @@ pub(crate) struct Watched<K> {
     entries: Vec<Entry<K>>,
     waits: usize,
     cursor: usize,
-    /// Whether the kernel watches a file that no descriptor here is of: it was closed, and has another descriptor, as in a forked
-    /// child. Only another poller gets rid of it.
+    /// Whether the kernel watches a file that no descriptor here names: it was closed here, but lives on
+    /// under another descriptor, for instance in a forked child. Only a new poller gets rid of it.
     is_haunted: bool,
 }
 
@@ -67,18 +69,18 @@ impl<K: Keeper> Watched<K> {
         }
     }
 
-    /// Whether another poller is needed.
+    /// Returns whether a new poller is needed.
     pub(crate) fn is_haunted(&self) -> bool {
         self.is_haunted
     }
 
-    /// How many waits there are.
+    /// Returns how many waits there are.
     pub(crate) fn waits(&self) -> usize {
         self.waits
     }
 
-    /// Lines up for a descriptor. `None` if it is one that is always ready; else the waits, now over, for a file that had this
-    /// number before and was closed.
+    /// Lines up for a descriptor. Returns `None` if the descriptor is always ready. Otherwise returns the
+    /// waits for a file that had this number before and was closed: they are over.
     pub(crate) fn line_up(
         &mut self,
         poller: &Poller,
@@ -127,7 +129,8 @@ impl<K: Keeper> Watched<K> {
         Ok(Some(gone))
     }
 
-    /// Whether the kernel still watches the file that is waited for under this number: it forgets one that is closed.
+    /// Returns whether the kernel still watches the file that is waited for under this number. It forgets a
+    /// file that is closed.
     pub(crate) fn is_watched(&mut self, poller: &Poller, descriptor: i32) -> bool {
         let Some(entry) = self.entry(descriptor) else {
             return true;
@@ -135,14 +138,14 @@ impl<K: Keeper> Watched<K> {
         if entry.waited().is_none() || poller.is_watched((descriptor, entry.tag), entry.watched) {
             return true;
         }
-        // The next wait asks the kernel again. What the former file still has to tell is for nobody.
+        // The next wait asks the kernel again. Events of the former file are ignored.
         entry.watched = Readiness::default();
         entry.keeper = None;
         entry.tag = entry.tag.wrapping_add(1);
         false
     }
 
-    /// A wait is over before its descriptor is ready.
+    /// Removes a wait that is over before its descriptor is ready.
     pub(crate) fn leave(&mut self, (descriptor, direction): (i32, Direction), call: Call) {
         let Some(entry) = self.entry(descriptor) else {
             return;
@@ -154,7 +157,8 @@ impl<K: Keeper> Watched<K> {
         self.waits -= gone;
     }
 
-    /// The first waits in line for a descriptor that is ready, which leave it. What nobody waits for is not watched any more.
+    /// Takes the first waits for a ready descriptor out of their lines. A descriptor that no task waits for
+    /// is not watched any more.
     pub(crate) fn ready(
         &mut self,
         poller: &Poller,
@@ -184,8 +188,8 @@ impl<K: Keeper> Watched<K> {
         [reader, writer]
     }
 
-    /// Shows `each` some of the waits, about `most` if there are so many: those that follow the ones shown last. Whether the last
-    /// one was among them.
+    /// Calls `each` for about `most` of the waits. It begins after the waits that the last call has shown.
+    /// Returns whether it came to the last wait.
     pub(crate) fn show(&mut self, most: usize, mut each: impl FnMut(i32, Call)) -> bool {
         let mut shown = 0;
         while let Some(entry) = self.entries.get(self.cursor) {
@@ -203,7 +207,8 @@ impl<K: Keeper> Watched<K> {
         true
     }
 
-    /// Watches anew all that is waited for, with a poller that knows nothing. Returns the waits for what can't be watched.
+    /// Watches all awaited descriptors again, with a new poller. Returns the waits for descriptors that can't
+    /// be watched.
     pub(crate) fn begin_again(&mut self, poller: &Poller) -> Vec<Call> {
         self.is_haunted = false;
         let mut lost = Vec::new();

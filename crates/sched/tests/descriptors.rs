@@ -18,7 +18,7 @@ use common::{Tasks, round, spot, spot_of};
 use interlock_sched::{Direction, Hope, Prospect, Reason};
 use interlock_wait::{Deadline, WaitContext};
 
-/// Has the next task wait for a descriptor.
+/// Makes the next task wait for a descriptor.
 fn watch(turns: &mut Tasks, name: &'static str, what: interlock_sched::Spot<common::Same>) {
     turns.spawn(name);
     turns.look().unwrap();
@@ -98,7 +98,7 @@ fn what_nobody_waits_for_does_not_end_a_sleep_twice() {
     watch(&mut turns, "b", spot(&two, Direction::Read));
     other.write_all(b"x").unwrap();
     assert_eq!(round(&mut turns), [("a", Reason::Ready)]);
-    // Nobody reads what is there. The next look finds that, and has the kernel forget it.
+    // No task reads the bytes. The next look finds them, and makes the kernel forget the descriptor.
     assert!(round(&mut turns).is_empty());
     let Prospect::Sleep(poll, _) = turns.look().unwrap() else {
         panic!("there is nothing to do")

@@ -10,9 +10,10 @@ use interlock_sched::model::Desk;
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-/// Rounds of a scheduler that has nothing but calls to wait for, until so many have come. Returns them in their order.
+/// Runs rounds of a scheduler whose tasks wait only for calls, until `number` calls have come. Returns them
+/// in their order.
 ///
-/// A call that is lost leaves it asleep for ever, which loom reports.
+/// A lost call leaves it asleep for ever, which loom reports.
 fn serve(desk: &Desk, number: usize) -> Vec<u64> {
     let host = Mutex::new(());
     let mut come = Vec::new();
@@ -82,7 +83,7 @@ fn a_call_that_comes_before_the_wait_begins_ends_it_c282() {
     });
 }
 
-/// Who adds or cancels a task does so under the host's lock, and rings afterwards.
+/// A thread adds or cancels a task under the host's lock, and rings afterwards.
 #[test]
 fn a_ring_ends_a_sleep_or_what_it_is_for_is_seen_c283() {
     model::check_bounded(3, || {

@@ -1,4 +1,4 @@
-//! Descriptors whose numbers are used again while tasks wait for what had them before.
+//! Descriptors whose numbers are used again while tasks wait for the files that had them before.
 
 #![cfg(not(loom))]
 #![allow(
@@ -23,7 +23,7 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Has the next task wait for a descriptor.
+/// Makes the next task wait for a descriptor.
 fn watch(turns: &mut Tasks, name: &'static str, file: &impl AsRawFd, keeper: u32) {
     turns.spawn(name);
     turns.look().unwrap();
@@ -36,7 +36,7 @@ fn watch(turns: &mut Tasks, name: &'static str, file: &impl AsRawFd, keeper: u32
     turns.watch(turn.id, turn.payload, what).unwrap();
 }
 
-/// Closes `file`, and gives its number to another descriptor of `other`'s.
+/// Closes `file`, and gives its number to a new descriptor of the file of `other`.
 fn replace(file: UnixStream, other: &UnixStream) -> UnixStream {
     let number = file.as_raw_fd();
     drop(file);
@@ -45,7 +45,7 @@ fn replace(file: UnixStream, other: &UnixStream) -> UnixStream {
     again
 }
 
-/// The waits there are, by name.
+/// Returns the current waits, by name.
 fn waits(turns: &mut Tasks) -> Vec<(&'static str, Call)> {
     let mut all = Vec::new();
     turns.show_waits(100, |call, _, name| all.push((*name, call)));
@@ -111,7 +111,7 @@ fn the_kernel_tells_that_a_number_is_another_files() {
         round(&mut turns),
         [("former", Reason::Closed), ("too", Reason::Closed)]
     );
-    // The same keeper again: what the kernel watched for it before is not trusted.
+    // The same keeper again: the kernel's former watch for it is not trusted.
     watch(&mut turns, "later", &again, 1);
     peer.write_all(b"x").unwrap();
     assert_eq!(round(&mut turns), [("later", Reason::Ready)]);

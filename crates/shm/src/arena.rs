@@ -27,14 +27,14 @@ pub struct Arena {
     me: AtomicU32,
     pub(crate) handles: WordLock<Handles>,
     pub(crate) loans: WordLock<Loans>,
-    /// The page at which the part of the blocks begins.
+    /// The page at which the blocks begin.
     pub(crate) blocks_at: usize,
 }
 
 impl Arena {
     pub(crate) fn over(memory: SharedMemory) -> Result<Self, Error> {
         let pages = (memory.capacity() - ENTRIES_AT) / PAGE;
-        // For each page an entry of eight bytes and a link of four.
+        // Each page has an entry of eight bytes and a link of four.
         let tables = (pages * 12).next_multiple_of(PAGE);
         Ok(Arena {
             file: memory.id()?,
@@ -46,7 +46,7 @@ impl Arena {
         })
     }
 
-    /// The memory itself.
+    /// Returns the memory.
     pub(crate) fn memory(&self) -> &SharedMemory {
         &self.memory
     }
@@ -55,17 +55,17 @@ impl Arena {
         self.file
     }
 
-    /// The number of its file, which is the same in all processes.
+    /// Returns the number of its file, which is the same in all processes.
     pub fn inode(&self) -> u64 {
         self.file.inode()
     }
 
-    /// The number of the arena's descriptor, which a child process needs for [`adopt`](Self::adopt).
+    /// Returns the number of the arena's descriptor, which a child process needs for [`adopt`](Self::adopt).
     pub fn descriptor(&self) -> i32 {
         self.memory.descriptor()
     }
 
-    /// This process's name.
+    /// Returns this process's name.
     #[inline]
     pub fn me(&self) -> Name {
         // Relaxed: it changes when this process has one thread.
@@ -85,22 +85,22 @@ impl Arena {
         self.fixed(SLOTS_AT + index as usize * size_of::<Slot>())
     }
 
-    /// The bits for the objects of which the process of slot `index` has handles.
+    /// Returns the bits for the objects of which the process of slot `index` has handles.
     pub(crate) fn row(&self, index: u32, word: usize) -> &Field64 {
         self.fixed(HELD_AT + (index as usize * ROW_WORDS + word) * 8)
     }
 
-    /// The bits for the objects that exist.
+    /// Returns the bits for the objects that exist.
     pub(crate) fn exists(&self, word: usize) -> &Field64 {
         self.fixed(EXISTS_AT + word * 8)
     }
 
-    /// Where the object's cell is.
+    /// Returns the offset of the object's cell.
     pub(crate) fn cell_at(id: Id) -> usize {
         CELLS_AT + id.number() as usize * CELL
     }
 
-    /// What lies in the fixed part.
+    /// Returns the record at `offset` in the fixed part.
     #[inline]
     pub(crate) fn fixed<T: Shared>(&self, offset: usize) -> &T {
         let place = self.memory.at(offset);
@@ -110,8 +110,8 @@ impl Arena {
 
     /// Holds one of the arena's own locks for a few instructions. `repair` runs first if the last owner died while it held it.
     pub(crate) fn hold<'a>(&'a self, lock: &'a RawLock, repair: impl FnOnce()) -> Held<'a> {
-        // A forked child has no place if the family had 4,095 processes. That it ends is better than that it hangs, or that it
-        // changes what others hold.
+        // A forked child has no place if the family had 4,095 processes. Ending it is better than letting it hang,
+        // or change data whose lock another process holds.
         assert!(
             !self.me().is_none(),
             "Interlock: the family of processes has no room for this one"
@@ -136,14 +136,14 @@ impl Arena {
         Held { arena: self, lock }
     }
 
-    /// Holds the lock of births and deaths. All changes under it can be left half done: FORMAT.md says why.
+    /// Holds the lock of births and deaths. All changes under it may be left half done: FORMAT.md explains why.
     pub(crate) fn lock_roster(&self) -> Roster<'_> {
         let held = self.hold(&self.header().roster, || {});
         HOLDS_ROSTER.set(true);
         Roster { _held: held }
     }
 
-    /// Whether the calling thread holds the lock of births and deaths.
+    /// Returns whether the calling thread holds the lock of births and deaths.
     pub(crate) fn holds_roster() -> bool {
         HOLDS_ROSTER.get()
     }

@@ -15,9 +15,10 @@ use crate::objects::Object;
 use crate::resource::SharedResource;
 use crate::step;
 
-/// A barrier in shared memory: a number of threads, of whatever processes, wait until all have come.
+/// A barrier in shared memory: a number of threads, in any processes, wait until all have come.
 ///
-/// If a process dies while one of its threads waits, the barrier breaks, and the others are told which one died.
+/// If a process dies while one of its threads waits, the barrier breaks, and the errors of the others name the dead
+/// process.
 #[derive(Clone, Debug)]
 pub struct Barrier(Object);
 
@@ -25,11 +26,11 @@ pub struct Barrier(Object);
 enum State {
     /// Parties come and wait.
     Filling,
-    /// All have come. The last does what is to be done before they go on.
+    /// All have come. The last party runs its action before they go on.
     Full,
-    /// They go on. New ones wait until all have left.
+    /// The parties leave. New parties wait until all have left.
     Draining,
-    /// As draining, but the parties that leave are told that the barrier is broken.
+    /// Like `Draining`, but the parties that leave get the error that the barrier is broken.
     Resetting,
     /// The barrier is broken until it is reset.
     Broken,
@@ -50,7 +51,7 @@ impl State {
         }
     }
 
-    /// The word after `word`, in this state. If it is another one, the sleepers are to be woken.
+    /// Returns the word that follows `word`, in this state. If it differs, the caller has to wake the sleepers.
     fn after(self, word: u32) -> u32 {
         match State::of(word) == self {
             true => word,
@@ -58,7 +59,7 @@ impl State {
         }
     }
 
-    /// The state when the last has left.
+    /// Returns the state after the last party has left.
     fn when_empty(self) -> Self {
         match self {
             State::Draining | State::Resetting => State::Filling,
@@ -66,14 +67,14 @@ impl State {
         }
     }
 
-    /// Whether those inside do not know yet how it ends.
+    /// Returns whether it is still open how the round ends.
     fn is_open(self) -> bool {
         matches!(self, State::Filling | State::Full)
     }
 }
 
 impl Barrier {
-    /// A barrier in `arena` for `parties` parties.
+    /// Creates a barrier in `arena` for `parties` parties.
     ///
     /// # Errors
     /// The arena is full.
@@ -88,19 +89,21 @@ impl Barrier {
         Ok(Barrier(object))
     }
 
-    /// The barrier `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the barrier `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<BarrierCell>(id).map(Barrier)
     }
 
-    /// The object that the barrier is.
+    /// Returns the object that the barrier is.
     pub fn object(&self) -> &Object {
         &self.0
     }
 
-    /// Waits until all parties have come. Returns the caller's number, from 0: the last to come has the highest.
+    /// Waits until all parties have come. Returns the caller's number, from 0: the last party to come gets the
+    /// highest.
     ///
-    /// Blocks until they have come, the barrier breaks, or `context` ends the wait; if that is by its deadline, the barrier breaks.
+    /// Blocks until they have come, the barrier breaks, or `context` ends the wait. If its deadline ends the wait,
+    /// the barrier breaks.
     ///
     /// # Errors
     /// The barrier is broken, or `context` ended the wait.
@@ -112,10 +115,10 @@ impl Barrier {
         }
     }
 
-    /// Comes to the barrier. The caller goes on by [`Party::wait`], or, if it [is the last](Party::is_last), does what is to be done
-    /// once, and then calls [`Party::release`].
+    /// Comes to the barrier. The caller then calls [`Party::wait`] or, if it [is the last](Party::is_last), runs
+    /// the action of the round, and calls [`Party::release`].
     ///
-    /// Blocks while those before leave, whatever the deadline, or until the host ends the wait.
+    /// Blocks while the parties of the last round leave, whatever the deadline, or until the host ends the wait.
     ///
     /// # Errors
     /// The barrier is broken, or the host ended the wait.
@@ -163,12 +166,14 @@ impl Barrier {
         (self.0.arena()).sleep_among((word, expected), self.0.id(), &resource, context)
     }
 
-    /// Breaks the barrier: the parties that wait are told, and so are all that come, until [`reset`](Self::reset). Never blocks.
+    /// Breaks the barrier: the waiting parties fail, and so do all that come later, until [`reset`](Self::reset).
+    /// Never blocks.
     pub fn abort(&self) {
         self.turn(|_, _| State::Broken);
     }
 
-    /// The parties inside are told that it is broken. When they have left, the barrier is as new. Never blocks.
+    /// Resets the barrier: the parties inside fail as if it was broken. When they have left, the barrier is as new.
+    /// Never blocks.
     pub fn reset(&self) {
         self.turn(|state, inside| match (state, inside) {
             (State::Filling | State::Broken, 0) => State::Filling,
@@ -177,13 +182,13 @@ impl Barrier {
         });
     }
 
-    /// How many parties there are.
+    /// Returns how many parties there are.
     pub fn parties(&self) -> u32 {
         // Relaxed: it never changes.
         self.cell().parties.load(Ordering::Relaxed)
     }
 
-    /// How many threads wait for the others to come.
+    /// Returns how many threads wait for the others to come.
     pub fn waiting(&self) -> u32 {
         match self.cell().ledger.words() {
             [word, inside] if State::of(word).is_open() => inside,
@@ -191,7 +196,7 @@ impl Barrier {
         }
     }
 
-    /// Whether the barrier is broken.
+    /// Returns whether the barrier is broken.
     pub fn is_broken(&self) -> bool {
         State::of(self.cell().ledger.words()[0]) == State::Broken
     }
@@ -207,7 +212,7 @@ impl Barrier {
 }
 
 impl BarrierCell {
-    /// Goes from one state to another, and wakes the threads that sleep until it does.
+    /// Changes the state, and wakes the threads that sleep until it changes.
     fn turn(&self, arena: &Arena, next: impl FnOnce(State, u32) -> State) {
         let held = self.ledger.open(arena);
         let [word, inside] = self.ledger.words();
@@ -228,7 +233,8 @@ impl BarrierCell {
         }
     }
 
-    /// Breaks the barrier, as a thread does not wait any longer. Returns `false` if all have come, or it is known how it ends.
+    /// Breaks the barrier, because a thread does not wait any longer. Returns `false` if all have come, or if it is
+    /// settled how the round ends.
     fn give_up(&self, arena: &Arena) -> bool {
         let mut is_early = false;
         self.turn(arena, |state, _| match state {
@@ -241,13 +247,14 @@ impl BarrierCell {
         is_early
     }
 
-    /// The error of a party that comes to a broken barrier. The caller holds the ledger.
+    /// Returns the error of a party that comes to a broken barrier. The caller holds the ledger.
     fn broken(&self) -> Error {
         // Relaxed: the ledger orders it.
         Error::Broken(Name::of_word(self.dead.load(Ordering::Relaxed)))
     }
 
-    /// The dead process `name` takes part no more. `entry` tells how many of its threads did, once the ledger is open.
+    /// Takes the dead process `name` out of the barrier. `entry` returns how many of its threads took part, when
+    /// the ledger is open.
     pub(crate) fn settle(&self, arena: &Arena, name: Name, entry: impl FnOnce() -> Option<Entry>) {
         let held = self.ledger.open(arena);
         let Some(entry) = entry() else {
@@ -276,30 +283,31 @@ impl BarrierCell {
     }
 }
 
-/// A thread that has come to a barrier. Dropped, it leaves; if it was to release the others, the barrier breaks.
+/// A thread that has come to a barrier. Dropping this leaves the barrier; if the thread had to release the others,
+/// the barrier breaks.
 #[derive(Debug)]
 #[must_use = "the party leaves as soon as this is dropped"]
 pub struct Party<'a> {
     barrier: &'a Barrier,
     index: u32,
     is_last: bool,
-    /// A child that is forked meanwhile is no party.
+    /// A child that is forked meanwhile is not a party.
     process: Name,
     is_inside: bool,
 }
 
 impl Party<'_> {
-    /// The number of parties that came before.
+    /// Returns the number of parties that came before.
     pub fn index(&self) -> u32 {
         self.index
     }
 
-    /// Whether all have come, and the others wait for the caller's [`release`](Self::release).
+    /// Returns whether all have come, and the others wait for the caller's [`release`](Self::release).
     pub fn is_last(&self) -> bool {
         self.is_last
     }
 
-    /// Lets the others go on, and leaves. Never blocks. Returns the party's [`index`](Self::index).
+    /// Lets the other parties go on, and leaves. Never blocks. Returns the party's [`index`](Self::index).
     ///
     /// # Errors
     /// The barrier was broken meanwhile.
@@ -311,7 +319,7 @@ impl Party<'_> {
         self.leave()
     }
 
-    /// Waits for the others, and leaves. Returns the party's [`index`](Self::index).
+    /// Waits for the other parties, and leaves. Returns the party's [`index`](Self::index).
     ///
     /// Blocks until all have come and the last has called [`release`](Self::release), the barrier breaks, or `context` ends the wait.
     /// If its deadline passes before all have come, the barrier breaks.
@@ -344,7 +352,7 @@ impl Party<'_> {
         }
     }
 
-    /// Goes out. The result is what the barrier's state says then.
+    /// Leaves. The result depends on the barrier's state.
     fn leave(&mut self) -> Result<u32, Error> {
         let (cell, arena) = (self.barrier.cell(), &**self.barrier.0.arena());
         self.is_inside = false;

@@ -10,12 +10,12 @@ use crate::layout::{ENTRIES_AT, ORDERS, PAGE};
 use crate::name::Name;
 use crate::step;
 
-/// To whom a block belongs, and with whom it ends.
+/// The owner of a block. The block ends with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// A process that writes it, or reads it.
+    /// A process that writes or reads the block.
     Process(Name),
-    /// An object, in which it is linked.
+    /// An object that links to the block.
     Object(Id),
 }
 
@@ -33,21 +33,21 @@ impl Owner {
 /// A block: 1, 2, 4, … pages in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Where it begins, in bytes from the beginning of the arena. A multiple of the page.
+    /// Its offset from the beginning of the arena, in bytes. A multiple of the page size.
     pub offset: usize,
     /// Its length, in bytes.
     pub length: usize,
 }
 
-/// An entry: the order in the low byte, then how many pages were in use and not given back since, and the owner, 0 if the block is
-/// free.
+/// An entry: the order in the low byte, then the number of pages that were used and not given back since, and the
+/// owner, 0 if the block is free.
 pub(crate) const ORDER: u64 = 0xff;
 const WARM_SHIFT: u32 = 8;
 const MOST_WARM: u64 = (1 << 24) - 1;
 const OWNER_SHIFT: u32 = 32;
 
-/// Each time the blocks have grown by this number of pages, 1 MiB, some process looks for others that died
-/// unseen: maybe they have what it needs.
+/// Each time the blocks have grown by this many pages, 1 MiB, the growing process looks for processes that died
+/// unnoticed: they may hold memory that it needs.
 const GROWTH: u32 = (1 << 20) / PAGE as u32;
 
 pub(crate) fn pages(order: u64) -> u32 {
@@ -62,7 +62,7 @@ pub(crate) fn free_entry_of(order: u64, warm: u32) -> u64 {
     u64::from(warm).min(MOST_WARM) << WARM_SHIFT | order
 }
 
-/// The pages at the beginning of a block that exist.
+/// Returns how many pages at the beginning of a block exist.
 pub(crate) fn warm_of(entry: u64) -> u32 {
     (entry >> WARM_SHIFT & MOST_WARM) as u32
 }
@@ -72,7 +72,7 @@ pub(crate) fn is_free(entry: u64) -> bool {
 }
 
 impl Arena {
-    /// A block of at least `bytes` bytes for `owner`. What is in it is not defined.
+    /// Allocates a block of at least `bytes` bytes for `owner`. Its contents are not defined.
     ///
     /// # Errors
     /// The arena has no room for it. Nothing has changed.
@@ -81,8 +81,8 @@ impl Arena {
             .map(|(block, _)| block)
     }
 
-    /// As [`allocate`](Self::allocate), for an owner that uses no more than the first `used` bytes; and how many of them are in pages
-    /// that exist.
+    /// Like [`allocate`](Self::allocate), for an owner that uses only the first `used` bytes. Also returns how many
+    /// of these bytes are in existing pages.
     pub(crate) fn allocate_first(
         &self,
         bytes: usize,
@@ -134,7 +134,7 @@ impl Arena {
         Ok((self.block(page, order), warm as usize * PAGE))
     }
 
-    /// Pages that no block has had. The caller holds the blocks.
+    /// Takes pages that no block has had. The caller holds the blocks.
     fn page_at_the_top(&self, order: u64, entry: u64) -> Option<u32> {
         let top = &self.header().top;
         // Relaxed: it changes under the lock only.
@@ -150,7 +150,7 @@ impl Arena {
         Some(page)
     }
 
-    /// Frees a block, which its owner has given up. It gives its pages back to the system, unless the family keeps them.
+    /// Frees a block that its owner has given up. Gives its pages back to the system, unless the family keeps them.
     pub fn free(&self, block: Block) {
         match warm_of(self.entry(self.page_of(block)).get()) {
             warm if self.keeps(warm) => self.free_with(block, warm),
@@ -158,12 +158,12 @@ impl Arena {
         }
     }
 
-    /// Whether the family would keep the pages of `block` if it was freed now.
+    /// Returns whether the family would keep the pages of `block` if it was freed now.
     pub(crate) fn keeps_block(&self, block: Block) -> bool {
         self.keeps(warm_of(self.entry(self.page_of(block)).get()))
     }
 
-    /// As [`free`](Self::free). Its first `warm` pages stay.
+    /// Like [`free`](Self::free). The first `warm` pages stay.
     fn free_with(&self, block: Block, warm: u32) {
         let page = self.page_of(block);
         let order = self.entry(page).get() & ORDER;
@@ -221,14 +221,14 @@ impl Arena {
         self.free_with(block, 0);
     }
 
-    /// From now on `block` belongs to `owner`. The caller is, or speaks for, the owner so far.
+    /// Makes `block` belong to `owner`. The caller is the former owner, or acts for it.
     pub fn give(&self, block: Block, owner: Owner) {
         let entry = self.entry(self.page_of(block));
         let (order, warm) = (entry.get() & ORDER, warm_of(entry.get()));
         entry.set(entry_of(order, warm, owner));
     }
 
-    /// The block that begins at `offset`. `None` if none does, or it is free.
+    /// Returns the block that begins at `offset`. `None` if none does, or it is free.
     pub(crate) fn block_at(&self, offset: usize) -> Option<Block> {
         let page = (offset / PAGE).checked_sub(self.blocks_at)?;
         let page = u32::try_from(page).ok()?;
@@ -240,14 +240,14 @@ impl Arena {
         (!is_free(entry)).then(|| self.block(page, entry & ORDER))
     }
 
-    /// Frees all blocks of `owner`, which is gone. May be done again.
+    /// Frees all blocks of `owner`, which is gone. May be repeated.
     pub(crate) fn free_blocks_of(&self, owner: Owner) {
         for block in self.owned(owner) {
             self.free(block);
         }
     }
 
-    /// The blocks of `owner`.
+    /// Returns the blocks of `owner`.
     pub(crate) fn owned(&self, owner: Owner) -> Vec<Block> {
         let mut found = Vec::new();
         self.each_block(|page, entry| {
@@ -270,7 +270,7 @@ impl Arena {
         }
     }
 
-    /// How many bytes of blocks are in use. For tests, and for reports.
+    /// Returns how many bytes of blocks are in use. For tests, and for reports.
     pub fn used_bytes(&self) -> usize {
         let mut used = 0;
         self.each_block(|_, entry| {
@@ -291,7 +291,7 @@ impl Arena {
         self.hold(&self.header().blocks, || self.rebuild_lists())
     }
 
-    /// Makes the lists anew from the entries: a process died while it changed one. The caller holds the blocks.
+    /// Rebuilds the lists from the entries, after a process died while it changed one. The caller holds the blocks.
     pub(crate) fn rebuild_lists(&self) {
         let header = self.header();
         for list in &header.free {
@@ -309,7 +309,7 @@ impl Arena {
         self.fixed(ENTRIES_AT + page as usize * 8)
     }
 
-    /// The next free block behind this one, as page + 1.
+    /// Returns the next free block behind this one, as page + 1.
     fn link(&self, page: u32) -> &Field32 {
         let entries = (self.memory().capacity() - ENTRIES_AT) / PAGE;
         self.fixed(ENTRIES_AT + entries * 8 + page as usize * 4)

@@ -1,4 +1,4 @@
-//! The cells of objects: what each kind keeps in its 128 bytes (FORMAT.md).
+//! The cells of objects: the 128 bytes of each kind (FORMAT.md).
 
 use interlock_os::memory::Shared;
 use interlock_wait::primitive::{AtomicU32, AtomicU64};
@@ -6,7 +6,7 @@ use interlock_wait::primitive::{AtomicU32, AtomicU64};
 use crate::field::Field32;
 use crate::raw_lock::RawLock;
 
-/// What an object is. The first word of its cell.
+/// The kind of an object: the first word of its cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind(u32);
 
@@ -29,9 +29,9 @@ impl Kind {
 
 /// The cell of a kind of objects: 128 bytes at most, the first word of which is the kind.
 ///
-/// A new object's cell is all zeros, but for the kind.
+/// A new object's cell is all zeros, except for the kind.
 pub(crate) trait Cell: Shared {
-    /// Tells the object from others.
+    /// Distinguishes the kind from others.
     const KIND: Kind;
 }
 
@@ -46,11 +46,11 @@ impl Cell for LockCell {
     const KIND: Kind = Kind::without_blocks(1);
 }
 
-/// A raw lock, and what the death of its owner means.
+/// A raw lock, and the policy for the death of its owner.
 #[repr(C)]
 pub(crate) struct Robust {
     pub(crate) word: RawLock,
-    /// 0, or 1 if the lock is to be refused after the death of an owner.
+    /// 1 if acquiring the lock fails after the death of an owner; otherwise 0.
     pub(crate) refuses: AtomicU32,
     /// The owner that died, while the lock is refused.
     pub(crate) refused: AtomicU32,
@@ -61,10 +61,10 @@ pub(crate) struct Robust {
 pub(crate) struct RLockCell {
     pub(crate) kind: AtomicU32,
     pub(crate) lock: Robust,
-    /// The process of `thread`: written after it by the owner, and cleared before the lock is free. So it names the caller's
-    /// process only while a thread of that holds the lock.
+    /// The process of `thread`. The owner writes it after `thread`, and clears it before the lock is free. So it
+    /// names the caller's process only while a thread of that process holds the lock.
     pub(crate) holder: AtomicU32,
-    /// How often the owner has it.
+    /// How often the owner has acquired it.
     pub(crate) count: AtomicU32,
     pub(crate) thread: AtomicU64,
 }
@@ -79,9 +79,10 @@ pub(crate) struct SemaphoreCell {
     pub(crate) kind: AtomicU32,
     pub(crate) most: AtomicU32,
     pub(crate) ledger: Ledger<AtomicU64>,
-    /// How often sleepers were woken: what they sleep on.
+    /// How often sleepers were woken. They sleep on this word.
     pub(crate) wakes: AtomicU32,
-    /// The process that changed the permits last, under the ledger and without a guard. 0 if that was by a guard.
+    /// The process that changed the permits last, under the ledger and without a guard. 0 if that change had a
+    /// guard.
     pub(crate) last: Field32,
 }
 
@@ -111,13 +112,13 @@ impl Cell for EventCell {
     const KIND: Kind = Kind::without_blocks(5);
 }
 
-/// State table of the ledger's words: the first has the `State`, whether a thread may sleep until it changes, and how often it has
-/// changed; the second, how many threads are inside.
+/// State table of the ledger's words: the first contains the `State`, whether a thread may sleep until it changes,
+/// and how often it has changed; the second contains how many threads are inside.
 #[repr(C)]
 pub(crate) struct BarrierCell {
     pub(crate) kind: AtomicU32,
     pub(crate) parties: AtomicU32,
-    /// The process by whose death the barrier broke, 0 if it did by another cause. Changed under the ledger.
+    /// The process whose death broke the barrier, 0 if it broke for another reason. Changed under the ledger.
     pub(crate) dead: AtomicU32,
     pub(crate) ledger: Ledger<AtomicU32>,
 }
@@ -128,22 +129,24 @@ impl Cell for BarrierCell {
 
 /// The line of one object.
 ///
-/// The truth is in `head` and the nodes' `next`, each changed by one store; `tail` follows from them. A node that was notified is in no
-/// line any more, or is taken out by the next to repair, but it keeps the object's number until its thread comes for the notification.
+/// The truth is in `head` and the nodes' `next`, each changed by one store; `tail` follows from them. A notified
+/// node is in no line any more, or the next process that repairs the line takes it out. But it keeps the object's
+/// number until its thread comes for the notification.
 #[repr(C)]
 pub(crate) struct Line {
     pub(crate) lock: RawLock,
     pub(crate) head: AtomicU32,
     pub(crate) tail: AtomicU32,
-    /// A notification is being passed on: from the node of a dead process, and to which one; 0 if none is.
+    /// While a notification is passed on: the node of the dead process that it comes from, and the node that gets
+    /// it; otherwise 0.
     pub(crate) from: AtomicU32,
     pub(crate) to: AtomicU32,
 }
 
-/// Two words of an object, which change together with a process's claim of it: all three or none.
+/// Two words of an object, which change together with a process's claim: all three change, or none.
 ///
-/// A change is written down first (`old`, `new`, `next`), and made so by one store, of `place`. A process that finds the lock in the
-/// hands of a dead process carries it out.
+/// A change is written down first (`old`, `new`, `next`), and one store, to `place`, decides it. A process that
+/// acquires the lock after its owner died completes the change.
 #[repr(C)]
 pub(crate) struct Ledger<W> {
     pub(crate) lock: RawLock,
@@ -186,7 +189,7 @@ impl Cell for ChannelCell {
     const KIND: Kind = Kind::with_blocks(8);
 }
 
-/// An end: an object without content. The processes that have it have a handle.
+/// An end of a channel: an object without content. Each process that has the end has a handle.
 #[repr(C)]
 pub(crate) struct EndCell {
     pub(crate) kind: AtomicU32,
@@ -210,7 +213,7 @@ pub(crate) struct OrderedCell {
     pub(crate) log: Log,
 }
 
-/// The cell of one that is a stack.
+/// The cell of an `OrderedQueue` that is a stack.
 #[repr(transparent)]
 pub(crate) struct LifoCell(pub(crate) OrderedCell);
 
@@ -235,7 +238,7 @@ pub(crate) struct StorageCell {
     reserved: AtomicU32,
     /// How many of the bytes the program asked for.
     pub(crate) length: AtomicU64,
-    /// The program's: it may keep anything there.
+    /// The program's bytes, with any contents.
     pub(crate) bytes: [AtomicU64; StorageCell::WORDS],
 }
 
@@ -247,7 +250,7 @@ impl Cell for StorageCell {
     const KIND: Kind = Kind::without_blocks(12);
 }
 
-/// `Storage` of more bytes, which are a block of the object.
+/// `Storage` of more bytes, which are in a block of the object.
 #[repr(C)]
 pub(crate) struct PagesCell {
     pub(crate) kind: AtomicU32,
@@ -261,7 +264,7 @@ impl Cell for PagesCell {
     const KIND: Kind = Kind::with_blocks(13);
 }
 
-/// The cell of one that is a ranking.
+/// The cell of an `OrderedQueue` that is a ranking.
 #[repr(transparent)]
 pub(crate) struct PriorityCell(pub(crate) OrderedCell);
 
@@ -269,13 +272,14 @@ impl Cell for PriorityCell {
     const KIND: Kind = Kind::with_blocks(14);
 }
 
-/// The state of a log, 120 bytes that lie 8 bytes behind the beginning of a line of the cache: the line of the writers, that of the
-/// readers.
+/// The state of a log: 120 bytes that begin 8 bytes into a cache line. The first line is for the writers, the
+/// second for the readers.
 #[repr(C)]
 pub(crate) struct Log {
     /// Held by the process that changes the tail.
     pub(crate) writer: RawLock,
-    /// 1 if blocks may be left that are linked nowhere, and `segment` may be wrong: a process died that held a lock.
+    /// 1 if a process died while it held a lock: there may be blocks that nothing links to, and `segment` may be
+    /// wrong.
     pub(crate) dirty: AtomicU32,
     /// A `Place`.
     pub(crate) tail: AtomicU64,
@@ -283,16 +287,16 @@ pub(crate) struct Log {
     pub(crate) segment: AtomicU64,
     /// The unit at which the spare segment begins, 0 if there is none.
     pub(crate) spare: AtomicU32,
-    /// The count of the head, as a writer has last seen it.
+    /// The count of the head that a writer saw last.
     pub(crate) head_seen: AtomicU32,
     /// Threads that wait for a message.
     pub(crate) getters: Sleepers,
-    /// 1 if nothing can be put any more.
+    /// 1 if the log is shut: nothing can be put any more.
     pub(crate) shut: AtomicU32,
     pub(crate) writers_line: [AtomicU32; 4],
     /// Held by the process that changes the head.
     pub(crate) reader: RawLock,
-    /// The count of the tail, as a reader has last seen it.
+    /// The count of the tail that a reader saw last.
     pub(crate) tail_seen: AtomicU32,
     /// A `Place`.
     pub(crate) head: AtomicU64,
@@ -300,9 +304,9 @@ pub(crate) struct Log {
     pub(crate) putters: Sleepers,
     /// How many tasks are done.
     pub(crate) done: AtomicU32,
-    /// Threads that wait until all tasks are.
+    /// Threads that wait until all tasks are done.
     pub(crate) joiners: Sleepers,
-    /// 1 if readers have to look after the doorbell of a channel.
+    /// 1 if readers have to update the doorbell of a channel.
     pub(crate) asked: AtomicU32,
     pub(crate) readers_line: [AtomicU32; 8],
 }

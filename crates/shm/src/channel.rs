@@ -21,15 +21,15 @@ use crate::objects::Object;
 /// How many units may be underway before a sender waits: 1 MiB.
 const MOST: u32 = ((1 << 20) / UNIT) as u32;
 
-/// A new channel in `arena`: the end that receives, and the one that sends.
+/// Creates a channel in `arena`. Returns the receiving end and the sending end.
 ///
-/// The child of a fork has both, as it has of a pipe. What the other side does when an end is gone follows when the last process has
-/// dropped it, or is dead.
+/// The child of a fork gets both, as with a pipe. The other side sees an end as closed when the last process that
+/// had it has dropped it, or is dead.
 ///
 /// # Errors
 /// The arena is full.
 pub fn channel(arena: &Arc<Arena>) -> Result<(ChannelReader, ChannelWriter), Error> {
-    // A fork in between would give the child ends that nobody there can close.
+    // A fork in between would give the child ends that it can't close.
     fork_guarded(|| {
         let channel = arena.make(|_: &ChannelCell| {})?;
         let view = LogView {
@@ -44,33 +44,35 @@ pub fn channel(arena: &Arc<Arena>) -> Result<(ChannelReader, ChannelWriter), Err
     })
 }
 
-/// The end of a channel that receives.
+/// The receiving end of a channel.
 #[derive(Clone, Debug)]
 pub struct ChannelReader(End);
 
-/// The end of a channel that sends.
+/// The sending end of a channel.
 #[derive(Clone, Debug)]
 pub struct ChannelWriter(End);
 
 impl ChannelWriter {
-    /// The end `id` of `arena`, which this process was given with its channel. `None` if it was not.
+    /// Opens the end `id` of `arena`. `None` if this process was not given it together with its channel.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         End::open(arena, id, Side::Writer).map(ChannelWriter)
     }
 
-    /// The same end, whose descriptor is that of `doorbell`. All processes that have it use the same pair of descriptors.
+    /// Gives the end the descriptor of `doorbell`. All processes that have the end use the same pair of
+    /// descriptors.
     pub fn with_doorbell(self, doorbell: Arc<Doorbell>) -> Self {
         ChannelWriter(self.0.with_doorbell(doorbell))
     }
 
-    /// The end, by whose number another process opens it, and the channel. A child that is spawned is handed both.
+    /// Returns the objects of the end and of the channel. Another process opens the end by the first one's number.
+    /// A spawned child has to be handed both.
     pub fn objects(&self) -> [&Object; 2] {
         self.0.objects()
     }
 
     /// Sends a message that consists of `parts`.
     ///
-    /// Blocks as long as a MiB or more is underway, or until `context` ends the wait.
+    /// Blocks while a MiB or more is on its way, or until `context` ends the wait.
     ///
     /// # Errors
     /// No process has the reader any more, the channel has [moved](ChannelReader::move_to_descriptor), `context` ended the wait, or the
@@ -85,16 +87,17 @@ impl ChannelWriter {
         self.sending(context, |writer| writer.push(parts, length))
     }
 
-    /// Sends a large message that was made before in the channel's arena. As [`send`](Self::send), without a copy.
+    /// Like [`send`](Self::send), for a large message that was made before in the channel's arena. Does not copy
+    /// it.
     ///
     /// # Errors
-    /// As `send`. The message is gone.
+    /// The same as for `send`. The message is lost.
     pub fn send_filled(&self, message: Taken, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let Taken { block, length } = message;
         self.sending(context, |writer| writer.push_block(block, length))
     }
 
-    /// The arena of the channel.
+    /// Returns the arena of the channel.
     pub fn arena(&self) -> &Arc<Arena> {
         self.0.arena()
     }
@@ -124,21 +127,22 @@ impl ChannelWriter {
         outcome
     }
 
-    /// As [`ChannelReader::move_to_descriptor`].
+    /// Like [`ChannelReader::move_to_descriptor`].
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub fn move_to_descriptor(&self, hears: &Doorbell, context: &mut WaitContext<'_>) -> Result<bool, Error> {
         self.0.leave_for(hears, context)
     }
 
-    /// The writer lock, when there is room.
+    /// Waits for room, and returns with the writer lock.
     #[inline]
     fn writer(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Writer<'_>, Error> {
         let view = self.0.view();
         loop {
             let Some(holder) = self.0.holder() else {
-                // If it has moved, the kernel knows whether any process can read: a descriptor may be all that one has.
+                // If the channel has moved, only the kernel knows whether a process can still read: it may have
+                // only a descriptor.
                 return Err(match view.has_moved() {
                     true => Error::Moved,
                     false => Error::BrokenPipe,
@@ -166,17 +170,18 @@ impl ChannelWriter {
 }
 
 impl ChannelReader {
-    /// The end `id` of `arena`, which this process was given with its channel. `None` if it was not.
+    /// Opens the end `id` of `arena`. `None` if this process was not given it together with its channel.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         End::open(arena, id, Side::Reader).map(ChannelReader)
     }
 
-    /// The same end, whose descriptor is that of `doorbell`. All processes that have it use the same pair of descriptors.
+    /// Gives the end the descriptor of `doorbell`. All processes that have the end use the same pair of
+    /// descriptors.
     pub fn with_doorbell(self, doorbell: Arc<Doorbell>) -> Self {
         ChannelReader(self.0.with_doorbell(doorbell))
     }
 
-    /// As [`ChannelWriter::objects`].
+    /// Like [`ChannelWriter::objects`].
     pub fn objects(&self) -> [&Object; 2] {
         self.0.objects()
     }
@@ -186,18 +191,18 @@ impl ChannelReader {
     /// Blocks until there is one, or `context` ends the wait.
     ///
     /// # Errors
-    /// All is received and no process has the writer any more, the channel has [moved](Self::move_to_descriptor), or `context` ended the
-    /// wait.
+    /// All messages are received, and no process has the writer any more, the channel has
+    /// [moved](Self::move_to_descriptor), or `context` ended the wait.
     pub fn receive(&self, context: &mut WaitContext<'_>) -> Result<Vec<u8>, Error> {
         self.receive_with(context, |message| Ok(message.to_vec()))
     }
 
-    /// Receives a message by `read`, as [`Queue::get_with`](crate::Queue::get_with).
+    /// Receives a message by `read`, like [`Queue::get_with`](crate::Queue::get_with).
     ///
     /// Blocks as [`receive`](Self::receive) does.
     ///
     /// # Errors
-    /// As `receive`, and as `read`.
+    /// The same as for `receive`, and the errors of `read`.
     #[inline]
     pub fn receive_with<T, E: From<Error>>(
         &self,
@@ -215,8 +220,8 @@ impl ChannelReader {
         outcome
     }
 
-    /// Waits until there is a message, or no process has the writer any more: until a call of [`receive`](Self::receive) would not
-    /// block.
+    /// Waits until [`receive`](Self::receive) would not block: until there is a message, or no process has the
+    /// writer any more.
     ///
     /// # Errors
     /// The channel has [moved](Self::move_to_descriptor), or `context` ended the wait.
@@ -242,7 +247,8 @@ impl ChannelReader {
         outcome
     }
 
-    /// From now on the descriptor is readable as long as there is a message, and when no process has the writer any more.
+    /// Makes the descriptor readable, from now on, while there is a message, and when no process has the writer any
+    /// more.
     ///
     /// # Errors
     /// `context` ended the wait for the writer lock, which another process holds for microseconds, unless it is stopped.
@@ -250,16 +256,17 @@ impl ChannelReader {
         self.0.ask(context)
     }
 
-    /// From now on messages go through the descriptor, which the callers of both ends read and write, and not through the channel: if no
-    /// process has asked for the descriptor and no message is there. `hears` is the descriptor of the reader. Returns whether they do.
+    /// Moves the channel to its descriptor if no process has asked for the descriptor, and no message is there.
+    /// From then on, the callers of both ends read and write the descriptor, and no message goes through the
+    /// channel. `hears` is the descriptor of the reader. Returns whether the channel has moved.
     ///
     /// # Errors
-    /// As [`ask_for_descriptor`](Self::ask_for_descriptor).
+    /// The same as for [`ask_for_descriptor`](Self::ask_for_descriptor).
     pub fn move_to_descriptor(&self, hears: &Doorbell, context: &mut WaitContext<'_>) -> Result<bool, Error> {
         self.0.leave_for(hears, context)
     }
 
-    /// The reader lock, when there is a message.
+    /// Waits for a message, and returns with the reader lock.
     #[inline]
     fn reader(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Reader<'_>, Error> {
         let view = self.0.view();
@@ -275,7 +282,7 @@ impl ChannelReader {
             self.0.look_after_bell(context);
             match self.0.holder() {
                 Some(holder) => self.wait(holder, slept, context)?,
-                // What was sent before the last writer ended is there by now.
+                // All messages that were sent before the last writer ended are there by now.
                 None if view.len() == 0 => return Err(Error::EndOfFile),
                 None => {}
             }
@@ -304,7 +311,7 @@ impl ChannelReader {
     }
 }
 
-/// The process whose life a thread watches that waits for `holder`.
+/// Returns the process whose life a thread has to watch while it waits for `holder`.
 fn other_process(arena: &Arena, holder: Name) -> Option<Name> {
     (holder != arena.me()).then_some(holder)
 }

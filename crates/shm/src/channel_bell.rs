@@ -10,13 +10,13 @@ use crate::error::Error;
 use crate::log::LogView;
 use crate::step;
 
-/// Nobody has asked for the descriptor. It is readable, from its beginning on.
+/// No process has asked for the descriptor. It is readable from the start.
 const UNASKED: u32 = 0;
 /// It is not readable: there is no message.
 const SILENT: u32 = 1;
 /// It was rung once: there is a message.
 const RUNG: u32 = 2;
-/// It is rung or hushed at this moment, by the process with the writer lock; or that one died meanwhile.
+/// The process with the writer lock is ringing or hushing it at this moment, or died meanwhile.
 const UNSURE: u32 = 3;
 
 impl Bell {
@@ -33,7 +33,7 @@ impl Bell {
 }
 
 impl LogView<'_> {
-    /// Whether the messages of the channel go through its descriptor.
+    /// Returns whether the messages of the channel go through its descriptor.
     #[inline]
     pub(crate) fn has_moved(&self) -> bool {
         self.is_shut()
@@ -41,7 +41,7 @@ impl LogView<'_> {
 }
 
 impl End {
-    /// A message is about to be there. The caller holds the writer lock.
+    /// Called when a message is about to be published. The caller holds the writer lock.
     #[inline]
     pub(crate) fn ring(&self) {
         if self.cell().bell.state() & SILENT != 0 {
@@ -65,7 +65,7 @@ impl End {
         }
     }
 
-    /// The caller has taken a message, or found none.
+    /// Called when the caller has taken a message, or found none.
     #[inline]
     pub(crate) fn look_after_bell(&self, context: &mut WaitContext<'_>) {
         // SeqCst: comes after the head was stored. Pairs with the store in `ask`: this thread sees it, or that one sees the head.
@@ -80,7 +80,7 @@ impl End {
         if !is_loud() {
             return;
         }
-        // If the wait ends, the next one who finds the channel empty does it.
+        // If the wait ends, the next receiver that finds the channel empty does it.
         if let Ok(_writer) = self.view().lock_writer(context)
             && is_loud()
         {
@@ -93,7 +93,7 @@ impl End {
             return;
         };
         let bell = &self.cell().bell;
-        // Of rings that are sure there is one. What else comes through the descriptor is not ours.
+        // In a sure state, there is exactly one ring. Other bytes in the descriptor are not ours.
         let is_sure = bell.state() != UNSURE;
         bell.set(UNSURE);
         step::at("channel.hushing");
@@ -123,8 +123,9 @@ impl End {
         Ok(())
     }
 
-    /// Leaves the messages to the descriptor, whose reader is `hears`, if it was not asked for and no message is there. A death in between
-    /// leaves a channel whose bell is unsure, as after any death with it in hand.
+    /// Moves the messages to the descriptor, whose reader is `hears`, if no process has asked for it and no message
+    /// is there. A death in between leaves a channel with an unsure bell, as any death during a change of the bell
+    /// does.
     pub(crate) fn leave_for(&self, hears: &Doorbell, context: &mut WaitContext<'_>) -> Result<bool, Error> {
         let (view, bell) = (self.view(), &self.cell().bell);
         let writer = view.lock_writer(context)?;
@@ -138,7 +139,7 @@ impl End {
         view.log.asked.store(1, Ordering::SeqCst);
         bell.set(UNSURE);
         step::at("channel.leaving");
-        // The descriptor is clean for what is written to it from now on, and nobody takes bytes for rings.
+        // Empties the descriptor, so that no process mistakes bytes of messages for rings.
         hears.hush_all();
         bell.set(SILENT);
         step::at("channel.left");

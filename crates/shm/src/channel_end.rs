@@ -17,7 +17,7 @@ use crate::name::Name;
 use crate::objects::Object;
 use crate::roster::is_held;
 
-/// Which end.
+/// The side of an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Side {
@@ -28,20 +28,20 @@ pub(crate) enum Side {
 /// An end that this process has.
 #[derive(Debug)]
 pub(crate) struct End {
-    /// `None` while it is dropped: before the channel.
+    /// `None` during the drop, because it is dropped before the channel.
     end: Option<Object>,
     channel: Object,
     side: Side,
     /// The other end.
     other: Id,
-    /// A process that had the other end when this was looked at last, for a quick look next time.
+    /// A process that had the other end at the last check, as a hint for the next one.
     holder: OwnWord,
     /// This end's descriptor, if it has one.
     pub(crate) doorbell: Option<Arc<Doorbell>>,
 }
 
 impl End {
-    /// Both ends of `channel`: the reader, the writer.
+    /// Creates both ends of `channel`: the reader and the writer.
     pub(crate) fn pair(channel: &Object) -> Result<(Self, Self), Error> {
         let arena = channel.arena();
         let make = |side: Side, other: u32| {
@@ -80,7 +80,7 @@ impl End {
         self
     }
 
-    /// The end `id` of `arena`, which this process was given with its channel.
+    /// Opens the end `id` of `arena`, which this process was given together with its channel.
     pub(crate) fn open(arena: &Arc<Arena>, id: Id, side: Side) -> Option<Self> {
         fork_guarded(|| {
             let end = arena.open::<EndCell>(id)?;
@@ -95,7 +95,7 @@ impl End {
         })
     }
 
-    /// The end as an object, and the channel.
+    /// Returns the end as an object, and the channel.
     pub(crate) fn objects(&self) -> [&Object; 2] {
         [self.end.as_ref().unwrap_or(&self.channel), &self.channel]
     }
@@ -119,12 +119,13 @@ impl End {
         }
     }
 
-    /// Whether the process `name` has the other end.
+    /// Returns whether the process `name` has the other end.
     pub(crate) fn is_other_with(&self, name: Name) -> bool {
         self.arena().has_handle(name, self.other) && self.is_other_there()
     }
 
-    /// Whether any process has the other end, one that has just died maybe. The number can be another object's by now.
+    /// Returns whether any process, perhaps one that has just died, has the other end. (Its number may belong to
+    /// another object by now.)
     fn is_other_there(&self) -> bool {
         let arena = self.arena();
         if !arena.is_there::<EndCell>(self.other) {
@@ -136,7 +137,7 @@ impl End {
             && cell.side.load(Ordering::Relaxed) != self.side as u32
     }
 
-    /// A living process that has the other end. `None` if there is none: all have closed it, or are dead, and cleared away.
+    /// Returns a living process that has the other end. `None` if all have closed it, or are dead and swept.
     #[inline]
     pub(crate) fn holder(&self) -> Option<Name> {
         // These are relaxed: it is a hint.
@@ -151,7 +152,7 @@ impl End {
         found
     }
 
-    /// Whether nothing speaks against the life of `name`.
+    /// Returns whether `name` seems to be alive.
     fn is_well(&self, name: Name) -> bool {
         let slot = self.arena().slot(name.slot());
         name == self.arena().me() || slot.is_used_by(name) && is_held(slot.life.word())
@@ -160,7 +161,7 @@ impl End {
     #[cold]
     fn find_holder(&self) -> Option<Name> {
         let arena = self.arena();
-        // A holder that dies may have had a child meanwhile. Each round takes away at least one dead process.
+        // A dying holder may have forked a child meanwhile. Each round removes at least one dead process.
         while self.is_other_there() {
             let holders = arena.holders(self.other);
             if holders.is_empty() {
@@ -194,7 +195,7 @@ impl Clone for End {
 }
 
 impl Drop for End {
-    /// Threads that wait for the other side look whether any process has this end still.
+    /// Wakes the threads that wait for this side, so that they check whether any process still has this end.
     fn drop(&mut self) {
         drop(self.end.take());
         let log = &self.channel.cell::<ChannelCell>().log;

@@ -1,4 +1,5 @@
-//! What processes have taken of semaphores and barriers, so that it is settled when they die. (FORMAT.md, "Claims".)
+//! The claims of processes to semaphores and barriers, which are settled when the processes die. (FORMAT.md,
+//! "Claims".)
 
 use interlock_wait::primitive::{AtomicU32, AtomicU64, Ordering};
 
@@ -9,14 +10,15 @@ use crate::layout::CLAIMS;
 use crate::roster::State;
 use crate::step;
 
-/// What a process has of one object.
+/// The claim of a process to one object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     /// The object, as id + 1.
     key: u32,
-    /// What goes back when the process dies: 14 bits.
+    /// The number of permits that go back when the process dies: 14 bits.
     pub(crate) guarded: u32,
-    /// Of a semaphore, what the process took more than it gave; of a barrier, how many of its threads take part.
+    /// For a semaphore, how many permits more the process took than it gave; for a barrier, how many of its threads
+    /// take part.
     pub(crate) net: i32,
 }
 
@@ -42,7 +44,7 @@ impl Claim {
         }
     }
 
-    /// As a word. 0 if there is nothing to claim.
+    /// Converts the claim to a word; 0 if there is nothing to claim.
     pub(crate) fn word(self) -> u64 {
         match (self.guarded, self.net) {
             (0, 0) => 0,
@@ -58,7 +60,7 @@ impl Claim {
         Id::from_number(self.key.checked_sub(1)?)
     }
 
-    /// One more, that goes back if the process dies. One that does not if there are too many.
+    /// Adds a permit that goes back if the process dies. If there are too many of these, adds one that does not.
     pub(crate) fn guard(self) -> Self {
         match self.guarded < MOST_GUARDED {
             true => Claim {
@@ -88,7 +90,7 @@ impl Claim {
     }
 }
 
-/// Where a claim stands, and what it is at this moment. Changed under the ledger of its object only.
+/// The place of a claim, and its value at this moment. Changed under the ledger of its object only.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     place: u32,
@@ -96,7 +98,7 @@ pub(crate) struct Entry {
     pub(crate) claim: Claim,
 }
 
-/// All entries that an object's could be are in use: a change is of the ledger's words only.
+/// All entries that the object could use are taken: a change affects only the ledger's words.
 const NOWHERE: u32 = u32::MAX;
 
 impl Entry {
@@ -108,7 +110,7 @@ impl Entry {
         }
     }
 
-    /// Whether what is claimed is noted, and so settled if the process dies.
+    /// Returns whether the claim is noted, so that it is settled if the process dies.
     pub(crate) fn is_noted(&self) -> bool {
         self.place != NOWHERE
     }
@@ -158,7 +160,7 @@ impl<W: Word> Ledger<W> {
         arena.hold(&self.lock, || self.finish(arena))
     }
 
-    /// The first word.
+    /// Returns the first word.
     #[inline]
     pub(crate) fn word(&self) -> &W {
         &self.words[0]
@@ -175,7 +177,7 @@ impl<W: Word> Ledger<W> {
         self.words[0].write(word);
     }
 
-    /// From now on the words are `next`, and the claim of `entry` is `claim`. The caller holds the ledger.
+    /// Sets the words to `next`, and the claim of `entry` to `claim`. The caller holds the ledger.
     #[inline]
     pub(crate) fn change(&self, arena: &Arena, entry: Entry, claim: Claim, next: [W::Value; 2]) {
         // Relaxed: `place` publishes them.
@@ -190,7 +192,7 @@ impl<W: Word> Ledger<W> {
         self.finish(arena);
     }
 
-    /// Carries out the change that was decided, if one was. May be done again. The caller holds the ledger.
+    /// Completes a change that was decided, if there is one. May be repeated. The caller holds the ledger.
     #[inline]
     fn finish(&self, arena: &Arena) {
         // Acquire pairs with the Release of the process that decided.
@@ -201,8 +203,8 @@ impl<W: Word> Ledger<W> {
         // Relaxed: see above.
         let (old, new) = (self.old.load(Ordering::Relaxed), self.new.load(Ordering::Relaxed));
         let entry = arena.claim_at(place);
-        // The entry is written last, so a change whose entry is not the old one any more is done.
-        // Relaxed: the lock orders it.
+        // The entry is written last, so if the entry differs from the old one, the change is complete. Relaxed: the
+        // lock orders it.
         if entry.is_none_or(|entry| entry.load(Ordering::Relaxed) == old) {
             for (word, next) in self.words.iter().zip(&self.next) {
                 word.write(next.look());
@@ -220,10 +222,10 @@ impl<W: Word> Ledger<W> {
     }
 }
 
-/// In how many places in a row an object's entry may be.
+/// The number of places in a row where an object's entry may be.
 const WAYS: usize = 16;
 
-/// Where those of an object begin.
+/// Returns the first of these places for an object.
 #[inline]
 fn first_of(id: Id) -> usize {
     (id.number().wrapping_mul(0x9e37_79b1) >> 29) as usize * WAYS
@@ -235,7 +237,7 @@ impl Arena {
         (place != NOWHERE).then(|| &self.slot(slot).claims[index])
     }
 
-    /// This process's entry for the object `id`, whose ledger the caller holds: the one that there is, or a new one.
+    /// Returns this process's entry for the object `id`, whose ledger the caller holds. Makes one if there is none.
     #[inline]
     pub(crate) fn claim_of(&self, id: Id) -> Entry {
         let slot = self.me().slot();
@@ -245,7 +247,7 @@ impl Arena {
         }
     }
 
-    /// The entry for the object `id` of the process in `slot`. The caller holds the ledger.
+    /// Returns the entry for the object `id` of the process in `slot`. The caller holds the ledger.
     #[inline]
     pub(crate) fn claim_in(&self, slot: u32, id: Id) -> Option<Entry> {
         let (claims, first) = (&self.slot(slot).claims, first_of(id));
@@ -267,7 +269,7 @@ impl Arena {
             for (index, entry) in claims.iter().enumerate().skip(first).take(WAYS) {
                 // Relaxed: an entry changes hands as a whole, and says nothing yet.
                 let there = entry.load(Ordering::Relaxed);
-                // An entry that is left is of an object of which this process has no handle any more.
+                // A leftover entry belongs to an object of which this process has no handle any more.
                 let is_left = || (Claim::of_word(there).id()).is_some_and(|id| !self.is_held_by(slot, id));
                 let is_free = there == 0 || is_late && is_left();
                 let take = || entry.compare_exchange(there, word, Ordering::Relaxed, Ordering::Relaxed);
@@ -284,7 +286,7 @@ impl Arena {
         }
     }
 
-    /// Clears what is left of claims to an earlier object of this number. The caller makes the new one.
+    /// Clears leftover claims to an earlier object of this number. The caller is making the new one.
     pub(crate) fn forget_claims(&self, id: Id) {
         // Relaxed: no process has the object.
         let used = self.header().slots_used.get();

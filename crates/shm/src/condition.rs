@@ -20,7 +20,7 @@ use crate::step;
 
 /// A condition in shared memory. Its waiters are notified in the order in which they came.
 ///
-/// All its users hold the same lock meanwhile. Which one is for the program to decide.
+/// All its users hold the same lock meanwhile, which the program chooses.
 #[derive(Clone, Debug)]
 pub struct Condition(Object);
 
@@ -35,7 +35,7 @@ pub struct Waited {
 
 /// A lock that a waiter releases while it waits.
 pub trait Relock {
-    /// Releases the lock altogether. Returns how often the caller had it.
+    /// Releases the lock completely. Returns how often the caller had acquired it.
     ///
     /// # Errors
     /// The caller does not hold it.
@@ -44,7 +44,7 @@ pub trait Relock {
     /// Acquires the lock `count` times.
     ///
     /// # Errors
-    /// As for the lock.
+    /// The same as for the lock.
     fn take_back(&self, count: u32, context: &mut WaitContext<'_>) -> Result<Acquired, Error>;
 }
 
@@ -72,7 +72,7 @@ impl Relock for RLock {
 }
 
 impl Condition {
-    /// A condition in `arena`, for which nobody waits.
+    /// Creates a condition in `arena`, without waiters.
     ///
     /// # Errors
     /// The arena is full.
@@ -80,20 +80,21 @@ impl Condition {
         arena.make(|_: &ConditionCell| {}).map(Condition)
     }
 
-    /// The condition `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the condition `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<ConditionCell>(id).map(Condition)
     }
 
-    /// The object that the condition is.
+    /// Returns the object that the condition is.
     pub fn object(&self) -> &Object {
         &self.0
     }
 
-    /// Releases `lock`, waits until another thread notifies this one, and acquires `lock` again, as often as the caller had it.
+    /// Releases `lock`, waits until another thread notifies this one, and acquires `lock` again, as often as the
+    /// caller had acquired it.
     ///
-    /// Blocks until notified, or until `context` ends the wait; and then until the lock is free, whatever `context` says. A
-    /// notification to a thread whose wait the host ends goes to the next in line.
+    /// Blocks until notified, or until `context` ends the wait; and then until the lock is free, whatever `context`
+    /// says. If the host ends the wait of a notified thread, the notification passes to the next in line.
     ///
     /// # Errors
     /// The caller does not hold the lock, or 400 threads of this process wait already: nothing has happened. Or the lock is refused
@@ -104,7 +105,7 @@ impl Condition {
         let unwinds = OnUnwind::new(|| drop(lock.take_back(count, &mut WaitContext::unwinding())));
         step::at("condition.waiting");
         let wake = place.sleep(context);
-        // A thread whose time is over leaves at once, so that no notification is spent on it.
+        // A thread that timed out leaves at once, so that no notification is wasted on it.
         let is_notified = wake == Wake::Notified || place.leave();
         step::at("condition.woken");
         let acquired = lock.take_back(count, &mut context.insisting());
@@ -124,8 +125,8 @@ impl Condition {
         acquired.map(|acquired| Waited { wake, acquired })
     }
 
-    /// Notifies the first `most` threads that wait. Returns how many there were. The caller holds the lock that they have released.
-    /// Never blocks, but for milliseconds if a waiter has just died.
+    /// Notifies the first `most` waiting threads. Returns how many it notified. The caller holds the lock that they
+    /// have released. Never blocks, except for milliseconds if a waiter has just died.
     pub fn notify(&self, most: usize) -> usize {
         let line = self.line();
         match line.is_empty() {
@@ -134,13 +135,13 @@ impl Condition {
         }
     }
 
-    /// Notifies all threads that wait.
+    /// Notifies all waiting threads.
     pub fn notify_all(&self) -> usize {
-        // A waiter that comes meanwhile has not waited for this.
+        // Waiters that come meanwhile are not notified.
         self.notify(self.waiting())
     }
 
-    /// How many threads wait. Some of them may be dead.
+    /// Returns how many threads wait. Some of them may be dead.
     pub fn waiting(&self) -> usize {
         let line = self.line();
         match line.is_empty() {
@@ -158,7 +159,7 @@ impl Condition {
 struct Place<'a> {
     condition: &'a Condition,
     node: u32,
-    /// Whose the node is: a child that is forked while its thread waits is not in the line.
+    /// The owner of the node: a child that is forked while this thread waits is not in the line.
     process: Name,
     is_left: bool,
 }

@@ -1,4 +1,4 @@
-//! How a death is noticed, made sure of, and cleared away. (FORMAT.md, "Death".)
+//! Notices deaths, confirms them, and sweeps the dead processes. (FORMAT.md, "Death".)
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ use crate::resource::SharedResource;
 use crate::roster::{BIRTHS, HAS_FORKED, State, is_held, names_the_living, read_label};
 use crate::step;
 
-/// How long a thread sleeps where the kernel does not watch the owner's life: the owner began no life yet, or the thread ended
-/// that held its life word.
+/// How long a thread sleeps at most if the kernel does not watch the owner's life, because the owner has not begun
+/// its life yet, or the thread that held its life word has exited.
 const UNWATCHED: Duration = Duration::from_millis(50);
 
-/// How long to wait between two looks at a process that seems to be ending, and how often to look.
+/// How long to wait between two looks at a process that seems to be exiting, and how often to look.
 const ENDING: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 100;
 
-/// How many slots are looked at in passing: see [`Arena::sweep_some`]. More than processes are born between two looks: otherwise the dead
-/// would become more and more.
+/// How many slots [`Arena::sweep_some`] looks at. More than the number of processes that are born between two
+/// looks: otherwise dead processes would accumulate.
 const SOME: u32 = 4 * BIRTHS;
 
 /// How a process of the family ended.
@@ -35,9 +35,9 @@ const SOME: u32 = 4 * BIRTHS;
 pub struct Death {
     /// Its process id.
     pub pid: u32,
-    /// What it was called, by [`Arena::set_label`]. Empty if it was not.
+    /// Its label, set by [`Arena::set_label`]. Empty if it had none.
     pub label: String,
-    /// How it ended, if that is known: its parent tells, or the kernel.
+    /// How it ended, if that is known from its parent or from the kernel.
     pub ended: Option<Ended>,
 }
 
@@ -70,10 +70,12 @@ impl Peers for Arena {
 }
 
 impl Arena {
-    /// Sleeps until one of `words` has another value, one of the processes `owners` is dead, or `context` ends the wait. The words
-    /// and the owners are at most 127 in all; of more owners the first are watched, and the others looked at once a while.
+    /// Sleeps until one of `words` has another value, one of the processes `owners` is dead, or `context` ends the
+    /// wait. Words and owners may be at most 127 together; of more owners, the first are watched, and the others
+    /// are checked once in a while.
     ///
-    /// [`Wake::Notified`] says that the caller should look again. The deaths of `owners` are cleared away then.
+    /// [`Wake::Notified`] means that the caller should check again. By then, dead processes among `owners` are
+    /// swept.
     pub(crate) fn sleep_on(
         &self,
         words: &[SharedWord<'_>],
@@ -104,8 +106,8 @@ impl Arena {
         }
     }
 
-    /// As [`block_announced`], which also ends, with [`Wake::Notified`], when `owner` is dead and cleared away, and sometimes for
-    /// nothing.
+    /// Like [`block_announced`], but also returns [`Wake::Notified`] when `owner` is dead and swept, and sometimes
+    /// spuriously.
     pub(crate) fn wait_beside(
         &self,
         wait: &Announced<'_>,
@@ -132,8 +134,8 @@ impl Arena {
         }
     }
 
-    /// How the life of `name` can be watched. If it seems to have ended, makes sure, which may take some milliseconds, and clears
-    /// the dead process away.
+    /// Returns how the life of `name` can be watched. If it seems to have ended, confirms that, which may take some
+    /// milliseconds, and sweeps the dead process.
     fn watch(&self, name: Name) -> Watched<'_> {
         let slot = self.slot(name.slot());
         let word = slot.life.word();
@@ -150,8 +152,8 @@ impl Arena {
         }
     }
 
-    /// Whether the process `name` is dead: asks the kernel, for some milliseconds if the process seems to be ending. If it is
-    /// dead, what it had is cleared away when this returns.
+    /// Returns whether the process `name` is dead. Asks the kernel, for some milliseconds if the process seems to
+    /// be exiting. If it is dead, it is swept when this returns.
     pub fn confirm_death(&self, name: Name) -> bool {
         let slot = self.slot(name.slot());
         for _ in 0..LOOKS {
@@ -170,7 +172,7 @@ impl Arena {
         false
     }
 
-    /// One look at the process that has `slot`.
+    /// Looks once at the process that has `slot`.
     fn look(&self, slot: &Slot) -> Look {
         // Acquire pairs with the Release in `started`.
         let pid = slot.pid.load(Ordering::Acquire);
@@ -193,10 +195,11 @@ impl Arena {
         if slot.now().1 != State::Live || is_held(slot.life.word()) {
             return Look::Alive;
         }
-        // The thread that held the life word is gone, and the process is there. Either it is ending, or it called exec, and so
-        // does not know the arena any more; or that thread ended, and the process goes on. One that is ending lets go of its
-        // files, too, but is marked before. (A main thread that has ended shows no files, whatever the others do; it is marked.)
-        // One that can't be looked at now may be any of these.
+        // The thread that held the life word is gone, but the process exists. Either it is exiting; or it called
+        // exec, and so does not know the arena any more; or only that thread has exited, and the process goes on.
+        // An exiting process closes its files, too, but is marked before. (A main thread that has exited shows no
+        // files, whatever the other threads do; it is marked.) If the process can't be examined now, any of these
+        // is possible.
         let has_arena = process::has_file(pid, slot.file.get(), self.file());
         match (has_arena, process::is_ending(pid)) {
             (Some(false), Some(false)) => Look::Dead,
@@ -204,8 +207,8 @@ impl Arena {
         }
     }
 
-    /// Whether nobody will come to a slot that is kept for a process: the one that kept it is dead, or its fork is over, and there
-    /// is no process that has the arena and is not in the roster, as far as that can be known now.
+    /// Returns whether no process will come to a reserved slot, as far as that can be known now: the process that
+    /// reserved it is dead, or its fork is over, and no process has the arena without being in the roster.
     fn is_abandoned(&self, slot: &Slot) -> bool {
         // Relaxed: written before the phase, or by a process that has forked before it came here.
         let parent = slot.parent.load(Ordering::Relaxed);
@@ -222,7 +225,7 @@ impl Arena {
             && slot.pid.load(Ordering::Acquire) == 0
     }
 
-    /// Lets a millisecond pass, or less if `slot` is cleared away meanwhile.
+    /// Lets a millisecond pass, or less if `slot` is swept meanwhile.
     fn pause(&self, slot: &Slot) {
         // Relaxed: the kernel compares it before the thread sleeps.
         let expected = slot.phase.load(Ordering::Relaxed);
@@ -234,8 +237,9 @@ impl Arena {
         block_shared(&[word], &SharedResource::new(ResourceKind::Timer), &mut context);
     }
 
-    /// Clears the process `name` away, which is dead or never came to its slot: what it had taken goes back, and its name is dead
-    /// for all. Any number of processes may do this, one after the other; each step may be done again.
+    /// Sweeps the process `name`, which is dead or never came to its slot: gives back what it had taken, and marks
+    /// its name as dead for all processes. Any number of processes may do this, one after the other; each step may
+    /// be repeated.
     pub(crate) fn sweep(&self, name: Name) {
         let slot = self.slot(name.slot());
         if Self::holds_roster() {
@@ -263,21 +267,22 @@ impl Arena {
         slot.clear();
         slot.enter(Name::new(0, generation + 1).generation(), State::Free);
         step::at("sweep.freed");
-        // The kernel woke one thread, if any: this one, maybe. The others look now.
+        // The kernel woke at most one thread, perhaps this one. This wakes the others.
         wake_shared(slot.life.word(), u32::MAX);
         wake_shared(&slot.phase, u32::MAX);
     }
 
-    /// Goes on with the sweep of `name` if another process has begun it: waits until that one is done, or dead. The caller holds
-    /// nothing that a sweep needs.
+    /// If another process has begun to sweep `name`, waits until it is done, or dead, and then completes the sweep.
+    /// The caller holds no lock that a sweep needs.
     pub(crate) fn finish_sweep(&self, name: Name) {
         if self.slot(name.slot()).now() == (name.generation(), State::Sweeping) {
             self.sweep(name);
         }
     }
 
-    /// Makes `name` dead for all, and leaves the rest to the next process that looks: the calling thread holds the roster, which a sweep
-    /// needs. It waits for no sweeper either, as that one may wait for the roster.
+    /// Marks `name` as dead for all processes, and leaves the rest to the next process that looks: the calling
+    /// thread holds the roster, which a sweep needs. It does not wait for a sweeper either, because the sweeper may
+    /// wait for the roster.
     #[cold]
     fn declare_dead(&self, name: Name, slot: &Slot) {
         while slot.is_used_by(name) {
@@ -291,13 +296,13 @@ impl Arena {
             }
             let sweeper = slot.sweeper.owner();
             if sweeper.is_none() || !self.confirm_death(sweeper) {
-                self.pause(slot); // it lives, and is about to say so
+                self.pause(slot); // it is alive, and is about to publish that
             }
         }
     }
 
-    /// Clears away all processes that died and that nobody has waited for. Those that seem to be ending are waited for, some
-    /// milliseconds in all.
+    /// Sweeps all dead processes, even those that no thread waits for. For processes that seem to be exiting, waits
+    /// some milliseconds in all.
     pub fn sweep_all(&self) {
         for _ in 0..LOOKS {
             match self.sweep_slots(1..self.header().slots_used.get()) {
@@ -307,21 +312,22 @@ impl Arena {
         }
     }
 
-    /// Looks at some of the slots, others each time, and clears those away whose processes are dead. Called now and then, by
-    /// processes that do something else: so what the dead had comes back though nobody waits for it. Never waits.
+    /// Looks at some of the slots, different ones each time, and sweeps those whose processes are dead. Processes
+    /// call this now and then in passing, so that the resources of dead processes come back even if no thread waits
+    /// for them. Never waits.
     ///
     /// The caller holds neither the roster nor the blocks.
     pub(crate) fn sweep_some(&self) {
         let (next, used) = (&self.header().next_swept, self.header().slots_used.get());
-        // Two may look at the same slots: each of them is looked at all the same.
+        // Two processes may look at the same slots; no slot is left out.
         let begin = if next.get() < used { next.get().max(1) } else { 1 };
         let end = begin.saturating_add(SOME).min(used);
         next.set(end);
         self.sweep_slots(begin..end);
     }
 
-    /// Takes one look at each of these slots, and clears those away whose processes are dead. Returns one whose process seems to
-    /// be ending, if there is any.
+    /// Looks once at each of these slots, and sweeps those whose processes are dead. Returns a slot whose process
+    /// seems to be exiting, if there is one.
     fn sweep_slots(&self, slots: std::ops::Range<u32>) -> Option<&Slot> {
         let mut ending = None;
         for index in slots {
@@ -342,7 +348,7 @@ impl Arena {
         ending
     }
 
-    /// Clears the process `name` away if it is dead. Returns whether it was.
+    /// Sweeps the process `name` if it is dead. Returns whether it was.
     pub(crate) fn clear_if_dead(&self, name: Name) -> bool {
         let (generation, state) = self.slot(name.slot()).now();
         if state == State::Sweeping && generation == name.generation() {
@@ -367,7 +373,8 @@ impl Arena {
         end.name.store(name.word(), Ordering::Release);
     }
 
-    /// The caller has waited for its child `pid`, which `ended`: so messages can tell how.
+    /// Called when the caller has waited for its child `pid`, which `ended`, so that messages can tell how it
+    /// ended.
     pub fn has_ended(&self, pid: u32, ended: Ended) {
         let used = self.header().slots_used.get();
         for index in 1..used {
@@ -385,7 +392,7 @@ impl Arena {
         }
     }
 
-    /// How the process `name` ended. `None` if it lives, or its slot has been used several times since.
+    /// Returns how the process `name` ended. `None` if it lives, or if its slot has been used several times since.
     pub fn death_of(&self, name: Name) -> Option<Death> {
         let end = &self.slot(name.slot()).ends[name.generation() as usize % 2];
         // Acquire pairs with the Release in `record_end`.
@@ -401,9 +408,9 @@ impl Arena {
 }
 
 impl Slot {
-    /// Makes the slot as good as new, but for its phase and for the ends of its processes. The caller is the sweeper.
+    /// Resets the slot, except for its phase and for the ends of its processes. The caller is the sweeper.
     fn clear(&self) {
-        // Relaxed: nobody looks at a slot that is being cleared, but for messages.
+        // Relaxed: no process looks at a slot that is being cleared, except for messages.
         self.pid.store(0, Ordering::Relaxed);
         for word in &self.label {
             word.set(0);
@@ -415,8 +422,9 @@ impl Slot {
     }
 }
 
-/// Asks the kernel, in the life word `word`, for a wake-up when its holder dies. Returns what the word is then. `None` if nobody holds
-/// it: then it stays as it is, since a process may be about to begin its life there.
+/// Asks the kernel, by a flag in the life word `word`, for a wake-up when its holder dies. Returns the new value of
+/// the word. If no thread holds it, changes nothing, because a process may be about to begin its life there, and
+/// returns `None`.
 fn flag(word: &AtomicU32) -> Option<u32> {
     let with_flag = |value: u32| names_the_living(value).then_some(value | LifeWord::WAITERS);
     // Acquire, twice: pairs with what the kernel did when the holder died, or with the beginning of its life.
@@ -428,7 +436,7 @@ fn flag(word: &AtomicU32) -> Option<u32> {
 enum Watched<'a> {
     /// The kernel changes this word when the process dies.
     Life(SharedWord<'a>),
-    /// It lives, but nobody tells of its death.
+    /// It lives, but its death would not wake a thread.
     Unsure,
     Dead,
 }
@@ -460,7 +468,7 @@ fn ended_of(word: u64) -> Option<Ended> {
 mod tests {
     use super::*;
 
-    /// The holder died, and the slot was cleared away, or is another process's, after the watcher saw the word held.
+    /// The holder died, and the slot was swept, or belongs to another process, after the watcher saw the word held.
     #[test]
     fn no_flag_is_set_in_a_life_that_nobody_holds_c260() {
         for left in [0, LifeWord::DIED, LifeWord::DIED | LifeWord::WAITERS] {

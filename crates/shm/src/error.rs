@@ -1,4 +1,4 @@
-//! What can be wrong with shared memory.
+//! The errors of shared memory.
 
 use std::fmt;
 use std::io;
@@ -8,11 +8,11 @@ use interlock_wait::Wake;
 use crate::layout::NODES;
 use crate::name::Name;
 
-/// Why something in shared memory could not be made or used.
+/// Why an object in shared memory could not be created or used.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The kernel refused what the arena is made of.
+    /// The kernel refused to create or map the arena's memory.
     Kernel(io::Error),
     /// The arena has no room for that many bytes.
     Full {
@@ -23,31 +23,32 @@ pub enum Error {
     TooManyObjects,
     /// The family has as many processes as it can have.
     TooManyProcesses,
-    /// The descriptor is not an arena, or one of another version.
+    /// The descriptor is not an arena, or is an arena of another version.
     NotAnArena,
-    /// The place in the family that was kept for this process is another one's now: it came too late.
+    /// The place in the family that was reserved for this process is taken: the process came too late.
     NotReserved,
-    /// This process died while it held the lock, and nobody has said since that what it guards is in order.
+    /// This process died while it held the lock, and the lock has not been recovered since.
     OwnerDied(Name),
     /// The calling thread does not hold the lock that it releases.
     NotOwner,
     /// The semaphore has as many permits as it can have.
     TooManyReleases,
-    /// As many threads of this process stand in lines as can.
+    /// As many threads of this process as possible stand in lines.
     TooManyWaiters,
-    /// The barrier is broken: by the death of this process while it waited, if it is one.
+    /// The barrier is broken. If the name is not [`Name::NONE`], the death of this process while it waited broke
+    /// it.
     Broken(Name),
     /// The queue is shut down: nothing can be put, and nothing is left to get.
     ShutDown,
-    /// The rank of the message can't be compared with that of one which is there.
+    /// The rank of the message can't be compared with that of a message in the queue.
     NotComparable,
-    /// All that was sent is received, and no process has the writer any more.
+    /// All messages are received, and no process has the writer any more.
     EndOfFile,
     /// No process has the reader any more.
     BrokenPipe,
     /// The messages of the channel go through its descriptor.
     Moved,
-    /// The wait ended before what it was for came: the deadline passed, or the host asked to stop.
+    /// The wait ended early: the deadline passed, or the host asked to stop.
     Ended(Wake),
 }
 
@@ -79,7 +80,7 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// How the wait ended, if that is what the error says.
+    /// Returns how the wait ended, if the error is [`Ended`](Self::Ended).
     pub fn wake(&self) -> Option<Wake> {
         match self {
             Error::Ended(wake) => Some(*wake),

@@ -22,7 +22,7 @@ const WAITERS: u32 = 2;
 const GENERATION: u32 = 4;
 
 impl Event {
-    /// An event in `arena`, not set.
+    /// Creates an event in `arena` that is not set.
     ///
     /// # Errors
     /// The arena is full.
@@ -30,24 +30,24 @@ impl Event {
         arena.make(|_: &EventCell| {}).map(Event)
     }
 
-    /// The event `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the event `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<EventCell>(id).map(Event)
     }
 
-    /// The object that the event is.
+    /// Returns the object that the event is.
     pub fn object(&self) -> &Object {
         &self.0
     }
 
-    /// Whether the flag is set.
+    /// Returns whether the flag is set.
     #[inline]
     pub fn is_set(&self) -> bool {
         // Acquire pairs with the Release in `set`.
         self.word().load(Ordering::Acquire) & SET != 0
     }
 
-    /// Sets the flag. All threads that wait go on, even if another one clears it at once. Never blocks.
+    /// Sets the flag. All waiting threads go on, even if another thread clears it at once. Never blocks.
     #[inline]
     pub fn set(&self) {
         let word = self.word();

@@ -1,4 +1,5 @@
-//! The families that this process is in, and how it comes into one: it begins one, is given one, or is born into one by a fork.
+//! The families that this process belongs to, and how it joins one: it creates the family, is given its descriptor,
+//! or is born into it by a fork.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Once, OnceLock};
@@ -12,7 +13,7 @@ use crate::keeper;
 use crate::layout::{LARGEST, MAGIC, SMALLEST};
 use crate::name::Name;
 
-/// The arenas that this process has, in a list that only grows: a process has one, or is in a few families.
+/// The arenas of this process, in a list that only grows: a process is in one or a few families.
 struct Entry {
     arena: Arc<Arena>,
     next: OnceLock<Box<Entry>>,
@@ -39,12 +40,12 @@ fn register(arena: Arc<Arena>) -> Arc<Arena> {
     arena
 }
 
-/// The first arena on the list for which `is_it`.
+/// Returns the first arena on the list for which `is_it`.
 pub(crate) fn find(is_it: impl Fn(&Arena) -> bool) -> Option<Arc<Arena>> {
     arenas().find(|arena| is_it(arena)).map(Arc::clone)
 }
 
-/// The same arena, which is on the list as long as this process lives.
+/// Returns the same arena, which is on the list as long as this process lives.
 pub(crate) fn of_this_process(arena: &Arc<Arena>) -> &'static Arena {
     let known = arenas().find(|known| Arc::ptr_eq(known, arena));
     known.unwrap_or_else(|| unreachable!("every arena is put on the list when it is made"))
@@ -55,7 +56,7 @@ fn arenas() -> impl Iterator<Item = &'static Arc<Arena>> {
 }
 
 impl Arena {
-    /// A new arena, whose first process is the calling one.
+    /// Creates an arena, whose first process is the calling one.
     ///
     /// # Errors
     /// The kernel refuses shared memory, or this process has no room for it.
@@ -78,7 +79,7 @@ impl Arena {
         header.capacity.set(capacity as u64);
         header.slots_used.set(1);
         header.magic.set(MAGIC);
-        // The roster is locked in the name that this process is about to have.
+        // The roster is locked under the name that this process is about to get.
         let first = Name::new(1, 0);
         arena.set_me(first);
         let name = arena.reserve(None)?;
@@ -86,11 +87,11 @@ impl Arena {
         Ok(register(keeper::live_as(arena, name)?))
     }
 
-    /// The arena behind descriptor `number`, in which the slot of `name` is kept for the calling process. The caller keeps the
-    /// descriptor. If the process has this arena already, that is the result, and `name` is not looked at.
+    /// Maps the arena behind descriptor `number`, in which the slot of `name` is reserved for the calling process.
+    /// The caller keeps the descriptor. If the process has this arena already, returns it, and ignores `name`.
     ///
     /// # Errors
-    /// The descriptor is no arena of this version, there is no room for it, or the slot is not kept any more.
+    /// The descriptor is no arena of this version, there is no room for it, or the slot is not reserved any more.
     pub fn adopt(number: i32, name: Name) -> Result<Arc<Self>, Error> {
         let memory = SharedMemory::adopt(number)?;
         let file = memory.id()?;
@@ -107,10 +108,10 @@ impl Arena {
         Ok(register(keeper::live_as(arena, name)?))
     }
 
-    /// The arena in which this process makes its objects: the first that it had. Made now if there is none.
+    /// Returns the arena in which this process creates its objects: its first arena. Creates one if there is none.
     ///
     /// # Errors
-    /// As [`create`](Self::create).
+    /// The same as for [`create`](Self::create).
     pub fn home() -> Result<Arc<Arena>, Error> {
         match find(|_| true) {
             Some(arena) => Ok(arena),
@@ -118,7 +119,8 @@ impl Arena {
         }
     }
 
-    /// The name of the child that the calling thread forked last. [`Name::NONE`] if there was no place for it.
+    /// Returns the name of the child that the calling thread forked last. [`Name::NONE`] if there was no
+    /// place for it.
     pub fn last_child(self: &Arc<Self>) -> Name {
         LAST_CHILD.with_borrow(|names| {
             let mut found = arenas().zip(names).filter(|(arena, _)| Arc::ptr_eq(arena, self));
@@ -137,7 +139,7 @@ thread_local! {
 }
 
 impl Forks for Families {
-    /// Keeps a slot for the child, with all handles that this process has. Nobody changes these until the fork is over.
+    /// Keeps a slot for the child, with all handles that this process has. No thread changes these until the fork is over.
     fn before(&self) {
         let keep = |arena: &Arena| match arena.me() {
             Name::NONE => Name::NONE,

@@ -6,15 +6,15 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
     counts: HashMap<u32, Handle>,
-    /// How many objects this process has made.
+    /// How many objects this process has created.
     made: u32,
 }
 
 #[derive(Debug)]
 struct Handle {
     count: usize,
-    /// How many processes had been born into the family when this process made the object. `None` if it did not make it, or has
-    /// forked or handed it on since.
+    /// How many processes had been born into the family when this process created the object. `None` if it did not
+    /// create it, or has forked or handed it on since.
     made_at: Option<u32>,
 }
 
@@ -36,14 +36,14 @@ impl Handles {
         handle.count += 1;
     }
 
-    /// Another process has a handle from now on.
+    /// Called when another process gets a handle.
     pub(crate) fn spread(&mut self, object: u32) {
         if let Some(handle) = self.counts.get_mut(&object) {
             handle.made_at = None;
         }
     }
 
-    /// Takes a handle away. If it was the last one, says when this process made the object, if it did.
+    /// Removes a handle. If it was the last one, returns when this process created the object, if it did.
     pub(crate) fn remove(&mut self, object: u32) -> Option<Option<u32>> {
         let handle = self.counts.get_mut(&object)?;
         handle.count -= 1;

@@ -7,17 +7,17 @@ use crate::layout::OBJECTS;
 pub struct Id(u32);
 
 impl Id {
-    /// The number, by which another process of the family finds the object.
+    /// Returns the number, by which another process of the family finds the object.
     pub fn number(self) -> u32 {
         self.0
     }
 
-    /// The object of this number. `None` if no arena has so many.
+    /// Returns the object with this number. `None` if no arena has that many objects.
     pub fn from_number(number: u32) -> Option<Self> {
         ((number as usize) < OBJECTS).then_some(Id(number))
     }
 
-    /// The object of bit `bit` in word `word` of a row.
+    /// Returns the object of bit `bit` in word `word` of a row.
     pub(crate) fn of_bit(word: usize, bit: u32) -> Self {
         Id(u32::try_from(word * 64).unwrap_or(0) + bit)
     }

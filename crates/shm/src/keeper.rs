@@ -16,11 +16,12 @@ use crate::resource::SharedResource;
 /// The thread only sleeps.
 const STACK: usize = 64 << 10;
 
-/// The process takes the slot of `name`. The thread that takes it holds the life word: the main thread, if it is the caller, or one that
-/// is started for this and lives as long as the process. Any other may end before.
+/// Takes the slot of `name` for this process. The thread that takes it holds the life word: the main thread, if it
+/// is the caller; otherwise a thread that is started for this and lives as long as the process. Any other thread
+/// may exit earlier.
 ///
 /// # Errors
-/// As [`Arena::take_slot`]; there is no thread.
+/// The same as for [`Arena::take_slot`]; or the thread could not be started.
 pub(crate) fn live_as(arena: Arena, name: Name) -> Result<Arc<Arena>, Error> {
     let arena = Arc::new(arena);
     if process::thread_id() == process::id() {

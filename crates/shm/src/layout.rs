@@ -1,4 +1,4 @@
-//! Every byte of the arena (FORMAT.md, "Places"): what lies where, and the records of the fixed part.
+//! The layout of the arena (FORMAT.md, "Places"): all offsets, and the records of the fixed part.
 
 #![expect(
     unsafe_code,
@@ -21,9 +21,9 @@ use crate::field::{Field32, Field64};
 use crate::name::Name;
 use crate::raw_lock::RawLock;
 
-/// Tells an arena from another file, and its version from others.
+/// Identifies an arena, and its version.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes([b'i', b'l', b'o', b'c', b'k', 0, 0, VERSION]);
-/// The version of the format. Processes of one family run the same.
+/// The version of the format. All processes of a family use the same version.
 const VERSION: u8 = 1;
 
 pub(crate) const PAGE: usize = 4096;
@@ -32,7 +32,7 @@ pub(crate) const PAGE: usize = 4096;
 pub(crate) const SLOTS_AT: usize = PAGE;
 pub(crate) const SLOTS: usize = Name::SLOTS as usize;
 
-/// For each slot, one bit for each object: whether that process has a handle of it.
+/// For each slot, one bit for each object: whether the process of the slot has a handle of it.
 pub(crate) const HELD_AT: usize = SLOTS_AT + SLOTS * size_of::<Slot>();
 /// The words of 64 bits of such a row.
 pub(crate) const ROW_WORDS: usize = OBJECTS / 64;
@@ -46,11 +46,12 @@ pub(crate) const CELL: usize = 128;
 /// How many objects an arena can have.
 pub(crate) const OBJECTS: usize = 1 << 17;
 
-/// For each page of the blocks' part, what it is the first page of.
+/// For each page of the blocks, the entry of the block that begins there.
 pub(crate) const ENTRIES_AT: usize = CELLS_AT + OBJECTS * CELL;
 
-/// The smallest and the largest arena, in bytes. What nobody wrote to takes no memory, but it takes addresses: if this process's
-/// limits don't allow the largest one, the arena takes no more than half of what they do.
+/// The smallest and the largest arena, in bytes. Pages that were never written to take no memory, but they take
+/// addresses. If this process's limits don't allow the largest size, the arena takes at most half of what they
+/// allow.
 pub(crate) const SMALLEST: usize = 1 << 28;
 pub(crate) const LARGEST: usize = 1 << 36;
 
@@ -63,13 +64,14 @@ pub(crate) struct Header {
     pub(crate) roster: RawLock,
     /// No slot from this one on was ever used.
     pub(crate) slots_used: Field32,
-    /// Where to look first for a free slot: after the one that was taken last, so that names are reused late.
+    /// Where to look first for a free slot: after the last one that was taken, so that names are reused late.
     pub(crate) next_slot: Field32,
-    /// Where to look next for slots of the dead.
+    /// Where to look next for the slots of dead processes.
     pub(crate) next_swept: Field32,
-    /// How many processes have been born into the family, the first apart.
+    /// How many processes have been born into the family, not counting the first.
     pub(crate) births: Field32,
-    /// How many processes have taken their slots: those that watch all sharers of an object sleep on it, too.
+    /// How many processes have taken their slots. Threads that watch all sharers of an object sleep on this word,
+    /// too.
     pub(crate) joined: AtomicU32,
     /// No object from this one on ever existed.
     pub(crate) objects_used: Field32,
@@ -77,11 +79,11 @@ pub(crate) struct Header {
     pub(crate) next_object: Field32,
     /// Guards the lists of free blocks.
     pub(crate) blocks: RawLock,
-    /// The first page of the blocks' part that no block has had yet.
+    /// The first page that no block has had yet.
     pub(crate) top: AtomicU32,
     /// How many pages of free blocks were not given back to the system.
     pub(crate) warm_pages: Field32,
-    /// Until which second of the clock large blocks count as used.
+    /// The second of the clock until which large blocks count as used.
     pub(crate) used_until: Field32,
     /// The first free block of each order, as page + 1; 0 if there is none.
     pub(crate) free: [Field32; ORDERS],
@@ -93,27 +95,27 @@ pub(crate) const ORDERS: usize = 25;
 /// A process of the family.
 #[repr(C, align(4096))]
 pub(crate) struct Slot {
-    /// The kernel tells by it that the process died.
+    /// The word by which the kernel reports the death of the process.
     pub(crate) life: LifeWord,
     /// The generation of the slot's use, and its [`State`](crate::roster::State).
     pub(crate) phase: AtomicU32,
     pub(crate) pid: AtomicU32,
     pub(crate) start_time: Field64,
-    /// The thread that holds the life word, as the kernel names it.
+    /// The kernel's id of the thread that holds the life word.
     pub(crate) holder: Field32,
     /// The number of the arena's descriptor in that process.
     pub(crate) file: Field32,
-    /// Held by the process that clears the slot away.
+    /// Held by the process that sweeps the slot.
     pub(crate) sweeper: RawLock,
-    /// The process that kept the slot for this one.
+    /// The process that reserved the slot for this one.
     pub(crate) parent: AtomicU32,
     /// The process's name for messages, in UTF-8, filled up with zeros.
     pub(crate) label: [Field64; LABEL_WORDS],
     /// How the processes of this generation and of the one before ended, by the generation's lowest bit.
     pub(crate) ends: [End; 2],
-    /// What the process's threads have taken with a promise to give it back: see `claims.rs`.
+    /// The claims of the process: see `claims.rs`.
     pub(crate) claims: [AtomicU64; CLAIMS],
-    /// No node from this one on was ever taken by the process: the others' page is not there, as a rule.
+    /// The process has never taken a node from this one on. As a rule, the pages of these nodes do not exist.
     pub(crate) nodes_used: AtomicU32,
     /// The process's threads that stand in lines: see `line.rs`.
     pub(crate) nodes: [Node; NODES],
@@ -129,7 +131,7 @@ pub(crate) struct End {
     /// The process's name, 0 as long as it has not ended.
     pub(crate) name: AtomicU32,
     pub(crate) pid: Field32,
-    /// 0 if it is not known, else 1 and the kernel's wait status.
+    /// 0 if it is not known; otherwise 1 and the kernel's wait status.
     pub(crate) status: Field64,
     pub(crate) label: [Field64; LABEL_WORDS],
 }
@@ -137,20 +139,20 @@ pub(crate) struct End {
 /// One thread that stands in a line.
 #[repr(C)]
 pub(crate) struct Node {
-    /// What the thread sleeps on.
+    /// The word that the thread sleeps on.
     pub(crate) word: AtomicU32,
     /// The node behind it in the line, 0 if there is none.
     pub(crate) next: AtomicU32,
     /// The object in whose line it stands, as id + 1; 0 if it stands in none.
     pub(crate) line: AtomicU32,
-    /// Whether a thread of the process has the node.
+    /// Whether a thread of the process uses the node.
     pub(crate) taken: AtomicU32,
 }
 
 const _: () = assert!(ENTRIES_AT < SMALLEST / 2);
 const _: () = assert!(size_of::<Header>() <= PAGE && size_of::<Slot>() == 2 * PAGE);
 
-/// The bytes of a block that this process has, and that it does not write to as long as the result is used.
+/// Returns the bytes of a block of this process. The process must not write to them as long as the result is used.
 pub(crate) fn bytes_of_this_process(memory: &SharedMemory, offset: usize, length: usize) -> &[u8] {
     match memory.address(offset, length) {
         // SAFETY: there are so many bytes, and nobody writes to them: they are this process's alone.
@@ -160,7 +162,7 @@ pub(crate) fn bytes_of_this_process(memory: &SharedMemory, offset: usize, length
 }
 
 impl Slot {
-    /// The calling thread holds the life word from now on.
+    /// Makes the calling thread the holder of the life word.
     ///
     /// # Errors
     /// The C library has no robust mutexes.

@@ -1,9 +1,10 @@
-//! Memory that a family of processes shares, and in which the death of one hangs no other.
+//! Memory that a family of processes shares. The death of one process never hangs another.
 //!
-//! An [`Arena`] is one anonymous file, which all processes of the family map. In it are objects (locks, queues, …), each a record
-//! of at most 128 bytes, and blocks of pages for bytes. A process can be killed at any instruction: a process that waits for it learns of its
-//! death from the kernel, repairs what it left half done, and takes over. `FORMAT.md` beside this crate has every byte, the
-//! states, and for each step what a death there leaves.
+//! An [`Arena`] is one anonymous file, which all processes of the family map. It contains objects (locks, queues,
+//! …), each a record of at most 128 bytes, and blocks of pages for bytes. A process can be killed at any
+//! instruction. A process that waits for it learns of its death from the kernel, repairs what the dead process left
+//! half done, and takes over. `FORMAT.md` of this crate describes the layout, the states, and the effect of a death
+//! at each step.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![warn(missing_debug_implementations)]

@@ -12,11 +12,11 @@ use crate::name::Name;
 use crate::roster::{State, is_held};
 use crate::step;
 
-/// The word of a node whose thread waits, and of one that was notified.
+/// The word of a node whose thread waits, and of a notified node.
 pub(crate) const WAITING: u32 = 0;
 const NOTIFIED: u32 = 1;
 
-/// Nodes are named by slot and index. No node is 0, as no slot is.
+/// A node is named by its slot and index. Neither is a node 0, nor a slot.
 type NodeRef = u32;
 
 impl Line {
@@ -24,7 +24,7 @@ impl Line {
         arena.hold(&self.lock, || self.repair(arena))
     }
 
-    /// Makes good what a dead process left half done under the lock.
+    /// Repairs what a dead process left half done under the lock.
     fn repair(&self, arena: &Arena) {
         self.finish_passing(arena);
         // Relaxed: the lock orders them.
@@ -84,13 +84,13 @@ impl Line {
         is_notified
     }
 
-    /// Whether nobody stands in the line.
+    /// Returns whether the line is empty.
     pub(crate) fn is_empty(&self) -> bool {
         // Acquire pairs with the Release in `join`.
         self.head.load(Ordering::Acquire) == 0
     }
 
-    /// How many threads stand in the line, some of which may be dead.
+    /// Returns how many threads stand in the line, some of which may be dead.
     pub(crate) fn length(&self, arena: &Arena) -> usize {
         let _line = self.open(arena);
         // Relaxed: the lock orders them.
@@ -101,10 +101,10 @@ impl Line {
             .count()
     }
 
-    /// Notifies the first `most` living threads of the line. Returns how many there were.
+    /// Notifies the first `most` living threads of the line. Returns how many it notified.
     pub(crate) fn notify(&self, arena: &Arena, most: usize) -> usize {
         let mut notified = 0;
-        // The process whose main thread has ended, but which goes on.
+        // A process whose main thread has exited, but which goes on.
         let mut goes_on = Name::NONE;
         while notified < most {
             let line = self.open(arena);
@@ -141,7 +141,7 @@ impl Line {
         self.unlink(arena, 0, first);
     }
 
-    /// Takes `at` out of the line, in which it may not be. The caller holds the lock.
+    /// Takes `at` out of the line, if it is there. The caller holds the lock.
     fn take_out(&self, arena: &Arena, at: NodeRef) {
         // Relaxed: the lock orders them.
         let (mut before, mut there) = (0, self.head.load(Ordering::Relaxed));
@@ -170,7 +170,8 @@ impl Line {
         }
     }
 
-    /// Takes the node of a dead process out. If it was notified, and its thread had not come for that, the first living one is.
+    /// Takes out the node of a dead process. If it was notified, and its thread had not come yet, passes the
+    /// notification to the first living node.
     pub(crate) fn take_out_dead(&self, arena: &Arena, at: NodeRef) {
         let line = self.open(arena);
         let node = arena.node(at);
@@ -195,7 +196,8 @@ impl Line {
         wake_shared(&arena.node(to).word, 1);
     }
 
-    /// The first node of a process that is not known to be dead. If it is dead after all, its own sweep passes on what it got.
+    /// Returns the first node of a process that is not known to be dead. If that process is dead after all, its own
+    /// sweep passes the notification on.
     fn first_living(&self, arena: &Arena) -> NodeRef {
         // Relaxed: the lock orders them.
         let mut at = self.head.load(Ordering::Relaxed);
@@ -205,8 +207,8 @@ impl Line {
         at
     }
 
-    /// Passes on the notification that was decided to be, if one was. May be done again. The caller holds the lock, without which
-    /// neither of the two nodes can be freed.
+    /// Completes a decided passing of a notification, if there is one. May be repeated. The caller holds the lock,
+    /// without which neither of the two nodes can be freed.
     fn finish_passing(&self, arena: &Arena) {
         // Acquire pairs with the Release in `take_out_dead`.
         let to = self.to.load(Ordering::Acquire);
@@ -218,8 +220,8 @@ impl Line {
         step::at("line.handed");
         // Relaxed: written before `to`.
         let from = arena.node(self.from.load(Ordering::Relaxed));
-        // If it was done before, the node may be another process's by now, in another line.
-        // Relaxed: in this line a node is under the lock.
+        // If this was done before, the node may belong to another process by now, in another line. Relaxed: in this
+        // line a node is under the lock.
         if from.line.load(Ordering::Relaxed) == arena.node(to).line.load(Ordering::Relaxed) {
             from.line.store(0, Ordering::Release);
         }
@@ -228,10 +230,10 @@ impl Line {
     }
 }
 
-/// What is known of the process that a node is of.
+/// The state of a node's process.
 enum Standing {
     Alive,
-    /// Nobody holds its life word.
+    /// No thread holds its life word.
     Unsure(Name),
     Dead,
 }
@@ -241,10 +243,10 @@ impl Arena {
         &self.slot(at / NODES as u32).nodes[at as usize % NODES]
     }
 
-    /// A node of this process, for one thread.
+    /// Takes a node of this process, for one thread.
     ///
     /// # Errors
-    /// All are in use.
+    /// All nodes are in use.
     pub(crate) fn take_node(&self) -> Result<NodeRef, Error> {
         let me = self.me().slot();
         let slot = self.slot(me);
@@ -265,7 +267,8 @@ impl Arena {
         Err(Error::TooManyWaiters)
     }
 
-    /// A node in a line keeps its process's slot from being freed, so the slot's generation is that process's.
+    /// Returns the state of the node's process. A node in a line keeps its process's slot from being freed, so the
+    /// slot's generation is that of the process.
     fn standing_of(&self, at: NodeRef) -> Standing {
         let index = at / NODES as u32;
         let slot = self.slot(index);

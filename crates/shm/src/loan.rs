@@ -16,7 +16,7 @@ use crate::message::Taken;
 use crate::objects::Object;
 use crate::step;
 
-/// The bytes of a message that a program uses as its own memory, until this is dropped.
+/// Lends the bytes of a message to a program, which uses them as its own memory until this is dropped.
 ///
 /// No other process sees what the program writes there. The child of a fork has a copy, as of the parent's other
 /// memory.
@@ -31,7 +31,7 @@ impl Loan {
     /// Lends a message.
     ///
     /// # Errors
-    /// Too much is lent. The message comes back, to be copied.
+    /// Too much is lent already. The error returns the message, to be copied.
     pub fn of(taken: Taken) -> Result<Self, Taken> {
         let arena = Arc::clone(taken.block.arena());
         let block = taken.block.block();
@@ -56,24 +56,24 @@ impl Loan {
         })
     }
 
-    /// The number of its bytes.
+    /// Returns the number of its bytes.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it has none.
+    /// Returns whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Where its bytes are, in this process, as long as `self` lives.
+    /// Returns the address of its bytes in this process, valid as long as `self` lives.
     pub fn address(&self) -> Option<NonNull<u8>> {
         self.arena.memory().address(self.block.offset, self.length)
     }
 }
 
 impl Drop for Loan {
-    /// The block is free when the last process has dropped it.
+    /// Gives the block up. It is free when the last process has dropped it.
     fn drop(&mut self) {
         fork_guarded(|| {
             let Block { offset, length } = self.block;

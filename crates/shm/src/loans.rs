@@ -1,10 +1,11 @@
-//! Which blocks are lent to this process. (FORMAT.md, "Loans".)
+//! The blocks that are lent to this process. (FORMAT.md, "Loans".)
 
 use std::collections::HashMap;
 
-/// How many blocks are lent to one process at most. Each can take two mappings of its own, and a process can have 65,530.
+/// The most blocks that are lent to one process. Each can take two mappings, and a process can have 65,530.
 const MOST_LOANS: usize = 4096;
-/// One process has this part of the arena at most, and none is lent when so much is left that no block has had.
+/// One process gets at most one part in `MOST_BYTES` of the arena. Nothing is lent when less than one part in
+/// `LEAST_LEFT` is left that no block has had.
 const MOST_BYTES: usize = 16;
 const LEAST_LEFT: usize = 4;
 
@@ -18,7 +19,7 @@ pub(crate) struct Loans {
 #[derive(Clone, Copy, Debug)]
 struct Lent {
     length: usize,
-    /// Whether the process has forked since, so the block is not written to any more: this process sees its own pages of it.
+    /// Whether the process has forked since. If so, its writes go to its own copies of the pages, not to the block.
     is_private: bool,
 }
 
@@ -29,21 +30,22 @@ impl Loans {
         self.bytes += length;
     }
 
-    /// Whether a block of `length` bytes may be lent, in an arena of which `used` bytes of `capacity` had blocks.
+    /// Returns whether a block of `length` bytes may be lent, in an arena of which `used` bytes of `capacity`
+    /// had blocks.
     pub(crate) fn has_room_for(&self, length: usize, used: usize, capacity: usize) -> bool {
         self.lent.len() < MOST_LOANS
             && self.bytes + length <= capacity / MOST_BYTES
             && used <= capacity - capacity / LEAST_LEFT
     }
 
-    /// Returns whether the block was private.
+    /// Removes a block. Returns whether it was private.
     pub(crate) fn remove(&mut self, offset: usize) -> bool {
         let lent = self.lent.remove(&offset);
         self.bytes -= lent.map_or(0, |lent| lent.length);
         lent.is_some_and(|lent| lent.is_private)
     }
 
-    /// Makes those private by `map` that are not, as far as that succeeds.
+    /// Makes the blocks that are not private yet private, by `map`, as far as that succeeds.
     pub(crate) fn make_private(&mut self, map: impl Fn(usize, usize) -> bool) {
         for (&offset, lent) in &mut self.lent {
             lent.is_private = lent.is_private || map(offset, lent.length);

@@ -14,13 +14,13 @@ use crate::objects::{Object, Placed};
 use crate::raw_lock::Acquired;
 use crate::step;
 
-/// What the death of its owner means for a lock.
+/// What happens to a lock when its owner dies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnOwnerDeath {
-    /// The next to acquire it has it, and is told.
+    /// The next process to acquire it gets it, and learns of the death.
     #[default]
     Tell,
-    /// Nobody has it until somebody says [`Lock::recover`]: to acquire it is an error until then.
+    /// Acquiring it fails until a process calls [`Lock::recover`].
     Refuse,
 }
 
@@ -42,7 +42,8 @@ impl Robust {
         self.unless_refused(arena, acquired)
     }
 
-    /// Acquires it if that takes one access. `false` says nothing: `acquire` tells.
+    /// Acquires the lock if that takes a single access. `false` says nothing about the lock: the caller then calls
+    /// `acquire`.
     #[inline]
     pub(crate) fn acquire_free(&self, arena: &Arena) -> bool {
         // Relaxed: it never changes.
@@ -87,7 +88,7 @@ impl Robust {
 }
 
 impl Lock {
-    /// A free lock in `arena`.
+    /// Creates a free lock in `arena`.
     ///
     /// # Errors
     /// The arena is full.
@@ -97,20 +98,20 @@ impl Lock {
             .map(|object| Lock(Placed::new(object)))
     }
 
-    /// The lock `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the lock `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<LockCell>(id).map(|object| Lock(Placed::new(object)))
     }
 
-    /// The object that the lock is.
+    /// Returns the object that the lock is.
     pub fn object(&self) -> &Object {
         self.0.object()
     }
 
-    /// Acquires the lock if it is free. Never blocks, but for milliseconds if its owner has just died.
+    /// Acquires the lock if it is free. Never blocks, except for milliseconds if its owner has just died.
     ///
     /// # Errors
-    /// It is held ([`Error::Ended`]), or refused after a death.
+    /// The lock is held ([`Error::Ended`]), or refused after a death.
     #[inline]
     pub fn try_acquire(&self) -> Result<Acquired, Error> {
         self.acquire(&mut WaitContext::until(Deadline::PASSED))
@@ -127,8 +128,8 @@ impl Lock {
         self.cell().lock.acquire(self.0.arena(), context)
     }
 
-    /// Acquires the lock if it is free, and that takes one access. `false` says nothing: [`acquire`](Self::acquire) tells. Never
-    /// blocks.
+    /// Acquires the lock if it is free, and if that takes a single access. `false` says nothing about the lock: the
+    /// caller then calls [`acquire`](Self::acquire). Never blocks.
     #[inline]
     pub fn acquire_free(&self) -> bool {
         self.cell().lock.acquire_free(self.0.arena())
@@ -140,17 +141,18 @@ impl Lock {
         self.cell().lock.release(self.0.arena())
     }
 
-    /// Whether some process holds the lock, or died while it did.
+    /// Returns whether some process holds the lock, or died while it did.
     pub fn is_locked(&self) -> bool {
         !self.owner().is_none()
     }
 
-    /// The process that holds the lock, alive or dead. [`Name::NONE`] if none does.
+    /// Returns the process that holds the lock, alive or dead. [`Name::NONE`] if none does.
     pub fn owner(&self) -> Name {
         self.cell().lock.owner()
     }
 
-    /// The lock is refused no more: the caller has repaired what it guards. Returns whether it was refused.
+    /// Ends the refusal: the caller has repaired the data that the lock guards. Returns whether the lock was
+    /// refused.
     pub fn recover(&self) -> bool {
         self.cell().lock.recover()
     }

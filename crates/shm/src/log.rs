@@ -24,7 +24,7 @@ pub(crate) const FIRST_SEGMENT: usize = 4 << 10;
 
 const _: () = assert!(size_of::<Log>() == 120);
 
-/// A position, and how many messages (or units: [`Counts`]) were put, or taken, up to it.
+/// A position, and how many messages (or units: [`Counts`]) were put or taken up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) count: u32,
@@ -83,33 +83,34 @@ impl Bounds {
     }
 }
 
-/// What a record is: the high half of its header.
+/// The kind of a record: the high half of its header.
 pub(crate) const BYTES: u32 = 0;
 pub(crate) const BLOCK: u32 = 1;
 pub(crate) const JUMP: u32 = 2;
 
-/// How many units a record of `length` bytes behind its header takes.
+/// Returns how many units a record of `length` bytes behind its header takes.
 #[inline]
 pub(crate) fn units(length: usize) -> u32 {
     (HEADER + length).div_ceil(UNIT) as u32
 }
 
-/// How long a thread waits for one of the two locks at least, if its own deadline comes sooner: they are held for microseconds,
-/// so a longer wait is for a process that was stopped.
+/// The least time that a thread waits for one of the two locks, even if its own deadline comes sooner. The locks
+/// are held for microseconds; a longer wait means that their owner was stopped.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// What the counts of head and tail are.
+/// The meaning of the counts of head and tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counts {
     /// Messages.
     Messages,
     /// Units, of all messages and their headers: large messages count in full.
     Units,
-    /// The log is a stack or a ranking: the tail has the number of messages that are there, and the head that of all that were put.
+    /// The log is a stack or a ranking: the tail contains the number of messages that are there, and the head the
+    /// number of all that were put.
     Stack,
 }
 
-/// A log, and where it is.
+/// A log, and its place.
 #[derive(Clone, Copy)]
 pub(crate) struct LogView<'a> {
     pub(crate) arena: &'a Arc<Arena>,
@@ -134,21 +135,22 @@ impl<'a> LogView<'a> {
         Ok(())
     }
 
-    /// Where the next message is put. For a look from outside, it is sequentially consistent, as `Sleepers` want it.
+    /// Returns where the next message is put. The load is sequentially consistent, as `Sleepers` require for a look
+    /// without the lock.
     #[inline]
     pub(crate) fn tail(&self) -> Place {
         // SeqCst: pairs with the change of the tail by a writer.
         Place::of_word(self.log.tail.load(Ordering::SeqCst))
     }
 
-    /// Where the next message is taken. As [`tail`](Self::tail).
+    /// Returns where the next message is taken. Loads like [`tail`](Self::tail).
     #[inline]
     pub(crate) fn head(&self) -> Place {
         // SeqCst: pairs with the change of the head by a reader.
         Place::of_word(self.log.head.load(Ordering::SeqCst))
     }
 
-    /// By how much a message of `length` bytes counts.
+    /// Returns by how much a message of `length` bytes counts.
     #[inline]
     pub(crate) fn weight(&self, length: usize) -> u32 {
         match self.counts {
@@ -157,7 +159,7 @@ impl<'a> LogView<'a> {
         }
     }
 
-    /// How many messages, or units, are there.
+    /// Returns how many messages, or units, are there.
     #[inline]
     pub(crate) fn len(&self) -> u32 {
         if self.counts == Counts::Stack {
@@ -174,7 +176,7 @@ impl<'a> LogView<'a> {
         self.log.shut.load(Ordering::SeqCst) != 0
     }
 
-    /// Holds one of the two locks. If the one before died, that is noted.
+    /// Acquires one of the two locks. If its last owner died, notes that.
     #[inline]
     pub(crate) fn hold(&self, lock: &'a RawLock, context: &mut WaitContext<'_>) -> Result<Held<'a>, Error> {
         let (held, died) = self.acquire(lock, context)?;
@@ -191,7 +193,7 @@ impl<'a> LogView<'a> {
         step::at("queue.dirty");
     }
 
-    /// Holds one of the two locks, and tells whether the one before died.
+    /// Acquires one of the two locks, and returns whether its last owner died.
     #[inline]
     pub(crate) fn acquire(
         &self,

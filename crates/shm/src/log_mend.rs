@@ -1,4 +1,4 @@
-//! How a log is mended after a death. (QUEUE_FORMAT.md, "Queue": "Mending".)
+//! Mends a log after a death. (QUEUE_FORMAT.md, "Queue": "Mending".)
 
 use std::collections::HashSet;
 
@@ -13,8 +13,8 @@ use crate::own_block::OwnBlock;
 use crate::step;
 
 impl LogView<'_> {
-    /// Frees the blocks of the object that are linked nowhere, and makes `segment` anew. The caller holds the writer lock. The log
-    /// stays `dirty` if this fails.
+    /// Frees the blocks of the object that nothing links to, and computes `segment` again. The caller holds the
+    /// writer lock. If this fails, the log stays `dirty`.
     ///
     /// # Errors
     /// `context` ended the wait for the reader lock.
@@ -40,7 +40,7 @@ impl LogView<'_> {
         Ok(())
     }
 
-    /// Where the blocks begin that the log leads to.
+    /// Returns the offsets of the blocks that the log links to.
     fn linked(&self, owned: &[Block]) -> HashSet<usize> {
         // Relaxed: it changes under the locks that the caller holds.
         let spare = self.log.spare.load(Ordering::Relaxed) as usize * UNIT;
@@ -48,7 +48,7 @@ impl LogView<'_> {
         let mut linked = HashSet::from([spare]);
         linked.extend(segment_of(owned, head.at).map(|block| block.offset));
         let mut at = head.at;
-        // No position comes twice between the two.
+        // No position occurs twice between the two.
         while at != tail.at {
             let mut record = self.record(at);
             while let Record::Jump { next, .. } = record {
@@ -65,7 +65,7 @@ impl LogView<'_> {
     }
 }
 
-/// The block among `owned` in which position `at` is.
+/// Returns the block among `owned` that contains position `at`.
 fn segment_of(owned: &[Block], at: u32) -> Option<Block> {
     let holds = |block: &&Block| Bounds::of_block(**block).holds(at);
     owned.iter().find(holds).copied()

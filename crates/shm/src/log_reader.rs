@@ -11,33 +11,34 @@ use crate::message::Message;
 use crate::own_block::OwnBlock;
 use crate::step;
 
-/// The largest segment that is kept as the spare one. Larger ones go back to the arena, for which they are worth a lock.
+/// The largest segment that is kept as the spare one. Larger segments go back to the arena: they are worth taking
+/// its lock.
 const LARGEST_SPARE: usize = 64 << 10;
 
-/// Holds the reader lock of a log. What it has read is taken when that is published.
+/// Holds the reader lock of a log. The messages that it has read are taken when it publishes that.
 pub(crate) struct Reader<'a> {
     view: LogView<'a>,
     head: Place,
-    /// The segments in which the head was since it was published.
+    /// The segments that the head has left since it was last published.
     left: Vec<Block>,
     _held: Held<'a>,
-    /// Blocks that nobody needs any more. They are freed after the lock.
+    /// Blocks that are not needed any more. They are freed after the lock is released.
     retired: Vec<OwnBlock>,
 }
 
-/// A record of a message, or of the way to the next one.
+/// A record: a message, or a jump to the next segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Record {
-    /// A message between others.
+    /// A message between others, in a segment.
     Bytes { offset: usize, length: usize },
-    /// A message in a block.
+    /// A message in a block of its own.
     Block { block: Block, length: usize },
-    /// None: the next one is at `next`, and the segment that ends here began at `first`.
+    /// No message: the next record is at `next`, and the segment that ends here began at `first`.
     Jump { first: u32, next: u32 },
 }
 
 impl Record {
-    /// How many units it takes.
+    /// Returns how many units the record takes.
     #[inline]
     pub(crate) fn units(self) -> u32 {
         match self {
@@ -49,7 +50,7 @@ impl Record {
 }
 
 impl LogView<'_> {
-    /// The record at `at`, where one is.
+    /// Returns the record that begins at `at`.
     #[inline]
     pub(crate) fn record(&self, at: u32) -> Record {
         let memory = self.arena.memory();
@@ -76,7 +77,7 @@ impl LogView<'_> {
         }
     }
 
-    /// Takes the next message by `read`. There is one, says the caller.
+    /// Takes the next message by `read`. The caller knows that there is one.
     #[inline]
     pub(crate) fn take<T, E>(
         &self,
@@ -117,7 +118,7 @@ impl LogView<'_> {
             u64::from_le_bytes(bytes) as usize
         };
         let (offset, length) = (number(at), number(at + 8));
-        // A record leads to a block of the object at all times.
+        // A record always links to a block of the object.
         let block =
             (self.arena.block_at(offset)).unwrap_or_else(|| unreachable!("a message leads to no block"));
         Record::Block { block, length }
@@ -125,13 +126,13 @@ impl LogView<'_> {
 }
 
 impl<'a> LogView<'a> {
-    /// Holds the reader lock.
+    /// Acquires the reader lock.
     #[inline]
     pub(crate) fn lock_reader(&self, context: &mut WaitContext<'_>) -> Result<Reader<'a>, Error> {
         let (held, died) = self.acquire(&self.log.reader, context)?;
         if died {
-            // The readers have nothing that must be right before one goes on; but blocks may be left over, and the writer lock
-            // comes first.
+            // The readers have no state that must be repaired before one goes on. But blocks may be left over, and
+            // freeing them needs the writer lock, which is taken first.
             self.note();
             drop(held);
             drop(self.lock_writer(context)?);
@@ -155,13 +156,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The count of the head: of what was read, if not published, too.
+    /// Returns the count of the head, including messages that were read but not published yet.
     #[inline]
     pub(crate) fn count(&self) -> u32 {
         self.head.count
     }
 
-    /// Whether nothing is left.
+    /// Returns whether nothing is left.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         let seen = &self.view.log.tail_seen;
@@ -174,7 +175,8 @@ impl<'a> Reader<'a> {
         tail == self.head.count
     }
 
-    /// The next message. There is one, says the caller. It is read by [`advance`](Self::advance).
+    /// Returns the record of the next message. The caller knows that there is one, and reads it by
+    /// [`advance`](Self::advance).
     #[inline]
     pub(crate) fn peek(&mut self) -> Record {
         loop {
@@ -205,7 +207,7 @@ impl<'a> Reader<'a> {
         self.left.extend(self.view.arena.block_at(first as usize * UNIT));
     }
 
-    /// From now on all messages that were read are taken.
+    /// Publishes that all messages that were read are taken.
     #[inline]
     pub(crate) fn publish(&mut self) {
         // SeqCst: it pairs with the loads of putters that are about to sleep: see `Sleepers`. A swap, so that nothing that follows
@@ -235,14 +237,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes the block of a message that is taken.
+    /// Takes over the block of a message that was taken.
     pub(crate) fn receive(&mut self, block: Block) -> OwnBlock {
         let block = OwnBlock::take(self.view.arena, block);
         step::at("queue.received");
         block
     }
 
-    /// Takes all messages, which nobody reads.
+    /// Takes all messages without reading them.
     pub(crate) fn drain(&mut self) {
         let mut blocks = Vec::new();
         while !self.is_empty() {

@@ -1,4 +1,5 @@
-//! The tasks of a log: each message that was put is one, until somebody says that it is done. (QUEUE_FORMAT.md, "Queue".)
+//! The tasks of a log: each message that was put is a task, until a program reports that it is done.
+//! (QUEUE_FORMAT.md, "Queue".)
 
 use interlock_wait::primitive::Ordering;
 use interlock_wait::{ResourceKind, WaitContext};
@@ -7,7 +8,7 @@ use crate::error::Error;
 use crate::log::{Counts, LogView};
 
 impl LogView<'_> {
-    /// How many messages were put so far.
+    /// Returns how many messages have been put so far.
     fn puts(&self) -> u32 {
         match self.counts {
             Counts::Stack => {
@@ -19,7 +20,7 @@ impl LogView<'_> {
         }
     }
 
-    /// How many tasks were put and are not done.
+    /// Returns how many tasks are not done.
     pub(crate) fn unfinished(&self) -> u32 {
         // SeqCst: pairs with the exchange below, for joiners that look after they announced themselves. The done are read first: no
         // more are done than were put.
@@ -27,7 +28,7 @@ impl LogView<'_> {
         self.puts().wrapping_sub(done)
     }
 
-    /// `most` tasks are done, or as many as are left. Returns how many.
+    /// Counts `most` tasks as done, or as many as are left. Returns how many.
     pub(crate) fn tasks_done(&self, most: u32) -> u32 {
         // Relaxed: the exchange below looks again.
         let mut done = self.log.done.load(Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! The waits of a log's getters and putters, in whatever order its messages come out. (QUEUE_FORMAT.md, "Queue": "Waiting".)
+//! The waits of a log's getters and putters. They do not depend on the order of the messages. (QUEUE_FORMAT.md,
+//! "Queue": "Waiting".)
 
 use interlock_wait::{ResourceKind, WaitContext};
 
@@ -27,8 +28,8 @@ impl<'a> LogView<'a> {
         waited.map_err(Error::Ended)
     }
 
-    /// As [`wait_for_message`](Self::wait_for_message), but returns at the latest when `owner` is dead. May return
-    /// spuriously.
+    /// Like [`wait_for_message`](Self::wait_for_message), but returns at the latest when `owner` is dead. May
+    /// return spuriously.
     pub(crate) fn wait_for_message_from(
         &self,
         owner: Name,
@@ -41,8 +42,8 @@ impl<'a> LogView<'a> {
         waited.map_err(Error::Ended)
     }
 
-    /// As [`wait_for_message`](Self::wait_for_message), but also returns when `watch` has been called since it had
-    /// counted `seen` calls.
+    /// Like [`wait_for_message`](Self::wait_for_message), but also returns when `watch` has been called since
+    /// it had counted `seen` calls.
     pub(crate) fn wait_for_message_or(
         &self,
         watch: &Watch,
@@ -84,7 +85,7 @@ impl<'a> LogView<'a> {
         }
     }
 
-    /// One side, for [`Watch::wait`](crate::Watch::wait).
+    /// Returns one side of the log, for [`Watch::wait`](crate::Watch::wait).
     pub(crate) fn awaited(self, side: Side, most: u32) -> Awaited<'a> {
         match side {
             Side::Get => Awaited::new(&self.log.getters, move || self.is_worth_a_get()),

@@ -12,10 +12,10 @@ use crate::step;
 
 /// The largest segment.
 pub(crate) const LARGEST_SEGMENT: usize = 256 << 10;
-/// How many messages of the length of the first one a segment has room for.
+/// A segment has room for at least this many messages of the length of its first one.
 const LEAST_MESSAGES: usize = 16;
 
-/// Holds the writer lock of a log. What it pushes is there when it is published.
+/// Holds the writer lock of a log. Readers see the messages that it has pushed when it publishes them.
 pub(crate) struct Writer<'a> {
     view: LogView<'a>,
     tail: Place,
@@ -24,7 +24,7 @@ pub(crate) struct Writer<'a> {
 }
 
 impl<'a> LogView<'a> {
-    /// Holds the writer lock. If a process died while it held one of the two, the log is mended.
+    /// Acquires the writer lock. If a process died while it held one of the two locks, mends the log.
     #[inline]
     pub(crate) fn lock_writer(&self, context: &mut WaitContext<'_>) -> Result<Writer<'a>, Error> {
         let held = self.hold(&self.log.writer, context)?;
@@ -50,7 +50,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// For how many messages, or units, there is room, if `most` may be there.
+    /// Returns for how many messages, or units, there is room, if the limit is `most`.
     #[inline]
     pub(crate) fn room(&self, most: u32) -> u32 {
         let seen = &self.view.log.head_seen;
@@ -64,7 +64,7 @@ impl<'a> Writer<'a> {
         most.saturating_sub(self.tail.count.wrapping_sub(head))
     }
 
-    /// Adds a message of `length` bytes, which are `parts`.
+    /// Adds a message of `length` bytes, which consists of `parts`.
     ///
     /// # Errors
     /// The arena is full. Nothing has changed.
@@ -79,7 +79,7 @@ impl<'a> Writer<'a> {
     /// Adds a message of `length` bytes, which are in `block`.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// The same as for [`push`](Self::push).
     pub(crate) fn push_block(&mut self, block: OwnBlock, length: usize) -> Result<(), Error> {
         let mut place = [0; 16];
         place[..8].copy_from_slice(&(block.offset() as u64).to_le_bytes());
@@ -97,7 +97,7 @@ impl<'a> Writer<'a> {
         self.tail.count = self.tail.count.wrapping_add(self.view.weight(length));
     }
 
-    /// Writes a record, for which room is reserved.
+    /// Writes a record into reserved room.
     #[inline]
     fn write(&mut self, header: [u8; HEADER], parts: &[&[u8]], length: usize) {
         let memory = self.view.arena.memory();
@@ -111,7 +111,7 @@ impl<'a> Writer<'a> {
         self.tail.at += units(length);
     }
 
-    /// Sees to it that the tail is in a segment which has room for `units` units, and one more for a jump.
+    /// Makes sure that the tail is in a segment with room for `units` units, and one more for a jump.
     #[inline]
     fn reserve(&mut self, units: u32) -> Result<(), Error> {
         match u64::from(self.tail.at) + u64::from(units) <= u64::from(self.bounds.last) {
@@ -134,7 +134,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A segment with room for a record of `least` bytes: the spare one if it is of about the right size.
+    /// Returns a segment with room for a record of `least` bytes: the spare one if it is of about the right
+    /// size.
     fn next_segment(&self, least: usize) -> Result<Bounds, Error> {
         let LogView { arena, id, log, .. } = self.view;
         let size = self.next_size(least);
@@ -151,7 +152,7 @@ impl<'a> Writer<'a> {
         }
         let (block, warm) = arena.allocate_first(size, usize::MAX, Owner::Object(id))?;
         if size == LARGEST_SEGMENT && warm < size {
-            // The queue grows: all of it will be written.
+            // The queue is growing, so all of the segment will be written.
             arena.memory().populate(block.offset + warm, size - warm);
         }
         Ok(Bounds::of_block(block))
@@ -169,7 +170,7 @@ impl<'a> Writer<'a> {
         size.max(fitting).clamp(FIRST_SEGMENT, LARGEST_SEGMENT)
     }
 
-    /// From now on all messages that were pushed are there.
+    /// Publishes all messages that were pushed.
     #[inline]
     pub(crate) fn publish(&mut self) {
         let log = self.view.log;

@@ -12,7 +12,7 @@ use crate::own_block::OwnBlock;
 /// How many bytes of a large message are copied between two calls that give pages back.
 const PIECE: usize = 32 << 20;
 
-/// A message that is being got. Its bytes are in shared memory still.
+/// A message that a process is getting. Its bytes are still in shared memory.
 pub struct Message<'a> {
     arena: &'a Arena,
     offset: usize,
@@ -21,7 +21,7 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// A message between others.
+    /// Makes the message for bytes between others.
     pub(crate) fn between(arena: &'a Arena, offset: usize, length: usize) -> Self {
         Message {
             arena,
@@ -31,7 +31,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// A message in a block, which this process has.
+    /// Makes the message for a block of this process.
     pub(crate) fn in_block(arena: &'a Arena, block: OwnBlock, length: usize) -> Self {
         Message {
             arena,
@@ -41,24 +41,24 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The number of its bytes.
+    /// Returns the number of its bytes.
     #[inline]
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it has none.
+    /// Returns whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Copies its first bytes, as many as `into` has room for. Returns `false`, having copied none, if it has fewer.
+    /// Fills `into` with its first bytes. If it has fewer, copies none, and returns `false`.
     #[inline]
     pub fn read(&self, into: &mut [u8]) -> bool {
         self.read_from(0, into)
     }
 
-    /// As [`read`](Self::read), for the bytes from `at` on.
+    /// Like [`read`](Self::read), for the bytes from `at` on.
     #[inline]
     pub fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
         at <= self.length
@@ -66,21 +66,21 @@ impl<'a> Message<'a> {
             && self.arena.memory().read(self.offset + at, into)
     }
 
-    /// Its last bytes. `None` if it has fewer.
+    /// Returns its last bytes. `None` if it has fewer.
     pub fn last<const N: usize>(&self) -> Option<[u8; N]> {
         let mut last = [0; N];
         let at = self.length.checked_sub(N)?;
         self.read_from(at, &mut last).then_some(last)
     }
 
-    /// The message without its last `number` bytes, or as it is if it has fewer.
+    /// Removes its last `number` bytes, unless it has fewer.
     #[must_use]
     pub fn without_last(mut self, number: usize) -> Self {
         self.length = self.length.checked_sub(number).unwrap_or(self.length);
         self
     }
 
-    /// A copy of its bytes.
+    /// Returns a copy of its bytes.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.length];
         self.read(&mut bytes);
@@ -90,7 +90,7 @@ impl<'a> Message<'a> {
     /// Keeps the bytes of a large message where they are.
     ///
     /// # Errors
-    /// The message lies between others. It comes back, to be copied.
+    /// The message lies between others. The error returns it, to be copied.
     pub fn keep(mut self) -> Result<Taken, Self> {
         let length = self.length;
         match self.block.take() {
@@ -108,18 +108,18 @@ impl fmt::Debug for Message<'_> {
     }
 }
 
-/// A large message that this process has got, or is going to put, and that lies in shared memory, until this is dropped. The child of a fork has no part in
-/// it.
+/// A large message that this process has got, or is going to put. It stays in shared memory until this is dropped.
+/// The child of a fork has no share in it.
 pub struct Taken {
     pub(crate) block: OwnBlock,
     pub(crate) length: usize,
 }
 
 impl Taken {
-    /// From how many bytes on a message can be made beforehand, and lies in a block of its own.
+    /// Messages of at least this many bytes lie in a block of their own, and can be made beforehand.
     pub const LEAST: usize = LARGE;
 
-    /// A large message that this process has made and not put yet, which consists of `parts`.
+    /// Makes a large message that consists of `parts`, and that is not put yet.
     ///
     /// # Errors
     /// The arena is full.
@@ -129,17 +129,17 @@ impl Taken {
         Ok(Taken { block, length })
     }
 
-    /// The number of its bytes.
+    /// Returns the number of its bytes.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it has none.
+    /// Returns whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Where its bytes are, in this process, as long as `self` lives. Nobody writes to them.
+    /// Returns the address of its bytes in this process, valid as long as `self` lives. No process writes to them.
     pub fn address(&self) -> Option<NonNull<u8>> {
         self.block.address(self.length)
     }
@@ -149,20 +149,20 @@ impl Taken {
         self.block.with_bytes(self.length, look)
     }
 
-    /// As [`Message::read`].
+    /// Like [`Message::read`].
     pub fn read(&self, into: &mut [u8]) -> bool {
         self.read_from(0, into)
     }
 
-    /// Whether the family keeps its pages when this is dropped.
+    /// Returns whether the family keeps its pages when this is dropped.
     pub fn pages_stay(&self) -> bool {
         self.block.is_kept()
     }
 
-    /// Calls `copy` with its bytes, a piece after the other, and with where each piece begins.
+    /// Calls `copy` with its bytes, piece by piece, and with the offset of each piece.
     ///
-    /// The pages of a message that the family would not keep go back to the system piece by piece, so that it can give the same memory
-    /// for the rest of the copy.
+    /// The pages of a message that the family would not keep go back to the system piece by piece, which can then
+    /// use the same memory for the rest of the copy.
     pub fn move_out(self, copy: impl FnMut(usize, &[u8])) {
         let piece = if self.pages_stay() { usize::MAX } else { PIECE };
         self.move_in_pieces(piece, copy);
@@ -180,7 +180,7 @@ impl Taken {
         }
     }
 
-    /// As [`Message::read_from`].
+    /// Like [`Message::read_from`].
     pub fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
         at <= self.length && into.len() <= self.length - at && self.block.read_from(at, into)
     }

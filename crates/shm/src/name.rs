@@ -21,19 +21,19 @@ impl Name {
         Name((generation << SLOT_BITS | slot & (Self::SLOTS - 1)) & Self::BITS)
     }
 
-    /// The name in a word, whose flags are left out.
+    /// Returns the name in a word, without the flags.
     #[inline]
     pub fn of_word(word: u32) -> Self {
         Name(word & Self::BITS)
     }
 
-    /// The name as a word without flags.
+    /// Returns the name as a word without flags.
     #[inline]
     pub fn word(self) -> u32 {
         self.0
     }
 
-    /// Whether this is no process.
+    /// Returns whether this is no process.
     #[inline]
     pub fn is_none(self) -> bool {
         self.0 == 0

@@ -17,27 +17,28 @@ use crate::name::Name;
 use crate::roster::State;
 use crate::step;
 
-/// After how many objects that a process has made it looks for processes that died unseen.
+/// After creating this many objects, a process looks for processes that died unnoticed.
 const CREATIONS: u32 = 64;
 
-/// A handle of an object. The object lives as long as any process has one; the child of a fork has all of its parent's.
+/// A handle of an object. The object lives as long as any process has a handle. The child of a fork gets all
+/// handles of its parent.
 pub struct Object {
     arena: Arc<Arena>,
     id: Id,
 }
 
 impl Object {
-    /// The arena in which it is.
+    /// Returns the arena of the object.
     pub fn arena(&self) -> &Arc<Arena> {
         &self.arena
     }
 
-    /// Its number there.
+    /// Returns the number of the object in its arena.
     pub fn id(&self) -> Id {
         self.id
     }
 
-    /// Whether another process has a handle, or will have one when it has started.
+    /// Returns whether another process has a handle, or will have one when it has started.
     pub fn is_shared(&self) -> bool {
         fork_guarded(|| {
             let _roster = self.arena.lock_roster();
@@ -45,7 +46,8 @@ impl Object {
         })
     }
 
-    /// Its cell. The caller knows what kind of object it is: it has made it, or opened it by [`Arena::open`].
+    /// Returns its cell. The caller knows what kind of object it is: it has created it, or opened it by
+    /// [`Arena::open`].
     #[inline]
     pub(crate) fn cell<C: Cell>(&self) -> &C {
         const { assert!(size_of::<C>() <= CELL) };
@@ -83,7 +85,7 @@ pub(crate) struct Placed<C: 'static> {
 }
 
 impl<C: Cell> Placed<C> {
-    /// The caller knows what kind of object it is: see [`Object::cell`].
+    /// Looks up the cell. The caller knows the kind of the object: see [`Object::cell`].
     pub(crate) fn new(object: Object) -> Self {
         let arena = of_this_process(&object.arena);
         Placed {
@@ -126,10 +128,11 @@ impl<C> fmt::Debug for Placed<C> {
 }
 
 impl Arena {
-    /// A new object. `begin` writes what is not zero in its cell, before any other process can see it.
+    /// Creates an object. `begin` writes the parts of its cell that are not zero, before any other process can see
+    /// it.
     ///
     /// # Errors
-    /// The arena has as many objects as it can have.
+    /// The arena has no room for more objects.
     pub(crate) fn make<C: Cell>(self: &Arc<Self>, begin: impl FnOnce(&C)) -> Result<Object, Error> {
         fork_guarded(|| {
             let made = self.make_cell::<C>().or_else(|| {
@@ -150,7 +153,7 @@ impl Arena {
         })
     }
 
-    /// Makes an object, of which this process has a handle. `None` if there are as many as there can be.
+    /// Creates an object, with a handle for this process. Returns `None` if there is no room for more objects.
     fn make_cell<C: Cell>(&self) -> Option<Id> {
         let _roster = self.lock_roster();
         let id = self.free_cell()?;
@@ -164,8 +167,9 @@ impl Arena {
         Some(id)
     }
 
-    /// A handle of an object which another process has handed to this one, or of which this process has one already. `None` if
-    /// there is no such object, this process was not given it, or it is of another kind.
+    /// Returns a handle of an object that another process has handed to this one, or of which this process has a
+    /// handle already. `None` if there is no such object, if this process was not given it, or if it is of another
+    /// kind.
     pub(crate) fn open<C: Cell>(self: &Arc<Self>, id: Id) -> Option<Object> {
         fork_guarded(|| {
             let held = self.row(self.me().slot(), id.word()).get() & id.bit() != 0;
@@ -179,11 +183,11 @@ impl Arena {
         })
     }
 
-    /// Keeps a place in the family for a process that is going to be started with the arena's descriptor, and that is given
-    /// objects by [`hand`](Self::hand). The caller says by [`started`](Self::started) what became of it.
+    /// Reserves a place in the family for a process that will be started with the arena's descriptor. The caller
+    /// gives it objects by [`hand`](Self::hand), and reports by [`started`](Self::started) whether it was started.
     ///
     /// # Errors
-    /// The family has as many processes as it can have.
+    /// The family has no room for more processes.
     pub fn expect_child(&self) -> Result<Name, Error> {
         fork_guarded(|| self.reserve(None))
     }
@@ -199,39 +203,40 @@ impl Arena {
         });
     }
 
-    /// How many objects exist. For tests, and for reports.
+    /// Returns how many objects exist. For tests, and for reports.
     pub fn objects(&self) -> usize {
         self.used_words()
             .map(|word| self.exists(word).get().count_ones() as usize)
             .sum()
     }
 
-    /// Whether the process of slot `index` has a handle of `id`.
+    /// Returns whether the process of slot `index` has a handle of `id`.
     pub(crate) fn is_held_by(&self, index: u32, id: Id) -> bool {
         // Relaxed: the caller asks for itself, for a dead process, or looks again when a process has joined.
         self.row(index, id.word()).get() & id.bit() != 0
     }
 
-    /// The cell of `id`, if the process of slot `index`, which the caller clears away, has a handle of it, and it is of this kind.
+    /// Returns the cell of `id`, if the process of slot `index`, which the caller is sweeping, has a handle of it,
+    /// and if it is of this kind.
     pub(crate) fn cell_held_by<C: Cell>(&self, index: u32, id: Id) -> Option<&C> {
         // Relaxed: the kind was there before the process had its handle.
         let is_one = self.is_held_by(index, id) && self.kind_of(id).get() == C::KIND.word();
         is_one.then(|| self.fixed(Self::cell_at(id)))
     }
 
-    /// Whether object `id` exists and is of this kind.
+    /// Returns whether object `id` exists and is of this kind.
     pub(crate) fn is_there<C: Cell>(&self, id: Id) -> bool {
-        // These are relaxed: those who wait for an end are told of it by another word.
+        // These are relaxed: threads that wait for an end learn of it by another word.
         self.exists(id.word()).get() & id.bit() != 0 && self.kind_of(id).get() == C::KIND.word()
     }
 
-    /// Whether the process `name` has a handle of object `id`, or a later process in its slot.
+    /// Returns whether the process `name` has a handle of object `id`, or a later process in its slot.
     pub(crate) fn has_handle(&self, name: Name, id: Id) -> bool {
         // Relaxed: as in `is_there`.
         self.row(name.slot(), id.word()).get() & id.bit() != 0
     }
 
-    /// The processes that have a handle of object `id`, dead ones among them.
+    /// Returns the processes that have a handle of object `id`, including dead ones.
     pub(crate) fn holders(&self, id: Id) -> Vec<Name> {
         let _roster = self.lock_roster();
         // Relaxed: the roster orders it.
@@ -252,12 +257,12 @@ impl Arena {
         self.fixed(Self::cell_at(id))
     }
 
-    /// A cell that no object has. The caller holds the roster.
+    /// Returns a cell that no object has. The caller holds the roster.
     fn free_cell(&self) -> Option<Id> {
         let header = self.header();
         let next = header.next_object.get() as usize;
         let words = OBJECTS / 64;
-        // The word where the last one was found, then the young part of the arena, then the rest.
+        // First the word where the last free cell was found, then the unused part of the arena, then the rest.
         let word = (0..words)
             .map(|i| (next / 64 + i) % words)
             .find(|&word| self.exists(word).get() != u64::MAX)?;
@@ -270,12 +275,12 @@ impl Arena {
         Some(id)
     }
 
-    /// How many processes have been born into the family.
+    /// Returns how many processes have been born into the family.
     pub(crate) fn births(&self) -> u32 {
         self.header().births.get()
     }
 
-    /// Takes away a handle of this process, and the object with the last one of all.
+    /// Closes a handle of this process. With the last handle of all processes, destroys the object.
     fn close(&self, id: Id) {
         let Some(made_at) = self.handles.lock().remove(id.number()) else {
             return;
@@ -285,7 +290,7 @@ impl Arena {
             return;
         }
         let _roster = self.lock_roster();
-        // An object of a family in which nobody was born since it was made has no other holder.
+        // If no process was born into the family since the object was created, it has no other holder.
         if made_at == Some(self.births()) || !self.is_held_by_another(id, me.slot()) {
             self.destroy(id);
         }
@@ -293,17 +298,17 @@ impl Arena {
         self.row(me.slot(), id.word()).remove(id.bit());
     }
 
-    /// Whether a process has a handle, apart from that of slot `own`. The caller holds the roster.
+    /// Returns whether a process has a handle, apart from that of slot `own`. The caller holds the roster.
     fn is_held_by_another(&self, id: Id, own: u32) -> bool {
         let used = self.header().slots_used.get();
-        // (A free slot's row may have bits: of a birth that was cut off.)
+        // (The row of a free slot may contain bits, if a birth was interrupted.)
         (1..used)
             .filter(|&index| index != own && self.row(index, id.word()).get() & id.bit() != 0)
             .any(|index| self.slot(index).now().1 != State::Free)
     }
 
-    /// Ends an object that has no holder. May be done again, as long as its number was not given out. The caller holds the
-    /// roster.
+    /// Destroys an object that has no holder. May be repeated as long as its number was not given out again. The
+    /// caller holds the roster.
     fn destroy(&self, id: Id) {
         if self.kind_of(id).get() & OWNS_BLOCKS != 0 {
             self.free_blocks_of(Owner::Object(id));
@@ -312,8 +317,8 @@ impl Arena {
         self.exists(id.word()).remove(id.bit());
     }
 
-    /// Gives the child in slot `child` a handle of each object that `parent` has, if there is one, and of no other. The caller
-    /// holds the roster.
+    /// Gives the child in slot `child` a handle of each object of `parent`, if there is one, and no other handles.
+    /// The caller holds the roster.
     pub(crate) fn begin_row(&self, child: u32, parent: Option<Name>) {
         for word in self.used_words() {
             let bits = parent.map_or(0, |parent| self.row(parent.slot(), word).get());
@@ -321,7 +326,7 @@ impl Arena {
         }
     }
 
-    /// Takes away all handles of a dead process, and the objects that nobody else has.
+    /// Removes all handles of a dead process, and destroys the objects that no other process has.
     pub(crate) fn clear_row(&self, index: u32) {
         let _roster = self.lock_roster();
         for word in self.used_words() {
@@ -329,7 +334,7 @@ impl Arena {
             if bits == 0 {
                 continue;
             }
-            // Those that were made by a process which died before it held them have no holder, either.
+            // Objects whose creator died before it held them have no holder, either.
             let others = self.held_by_others(word, index);
             let mut orphans = self.exists(word).get() & !others;
             while orphans != 0 {

@@ -1,5 +1,5 @@
-//! `OrderedQueue`: messages of bytes between processes, in another order than that in which they were put. (QUEUE_FORMAT.md, "Stack" and
-//! "Ranking".)
+//! `OrderedQueue`: messages of bytes between processes, in another order than the one in which they were put.
+//! (QUEUE_FORMAT.md, "Stack" and "Ranking".)
 
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ use crate::stack::Stack;
 use crate::step;
 use crate::watch::{Awaited, Side};
 
-/// In which order messages are got.
+/// The order in which messages are got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The message that was put last comes first.
     Last,
-    /// The message of the least [`Rank`](crate::Rank) comes first; of equal ones, the one that was put first.
+    /// The message of the least [`Rank`](crate::Rank) comes first; among equal ones, the one that was put first.
     Rank,
 }
 
-/// As [`Queue`](crate::Queue), but messages are got in another order.
+/// Like [`Queue`](crate::Queue), but messages are got in another order.
 #[derive(Clone, Debug)]
 pub struct OrderedQueue {
     object: Object,
@@ -43,7 +43,7 @@ enum Store<'a> {
 }
 
 impl OrderedQueue {
-    /// An empty queue in `arena`, for at most `maxsize` messages, or any number.
+    /// Creates an empty queue in `arena`, for at most `maxsize` messages, or any number.
     ///
     /// # Errors
     /// The arena is full.
@@ -58,50 +58,52 @@ impl OrderedQueue {
         Ok(OrderedQueue { object, order })
     }
 
-    /// The queue `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the queue `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         let of = |order| move |object| OrderedQueue { object, order };
         let stack = arena.open::<LifoCell>(id).map(of(Order::Last));
         stack.or_else(|| arena.open::<PriorityCell>(id).map(of(Order::Rank)))
     }
 
-    /// The object that the queue is.
+    /// Returns the object that the queue is.
     pub fn object(&self) -> &Object {
         &self.object
     }
 
-    /// In which order messages are got.
+    /// The order in which messages are got.
     #[inline]
     pub fn order(&self) -> Order {
         self.order
     }
 
-    /// How many messages are there at this moment.
+    /// Returns how many messages are there at this moment.
     pub fn len(&self) -> u32 {
         self.view().len()
     }
 
-    /// Whether no message is there at this moment.
+    /// Returns whether no message is there at this moment.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether a message that is put now has to wait for room.
+    /// Returns whether a message that is put now has to wait for room.
     pub fn is_full(&self) -> bool {
         self.len() >= self.most()
     }
 
-    /// How many messages may be there. `None` if any number may.
+    /// Returns how many messages may be there. `None` if any number may.
     pub fn maxsize(&self) -> Option<u32> {
         Some(self.most()).filter(|&most| most != u32::MAX)
     }
 
-    /// Puts a message that consists of `parts`. `rank` are the bytes of a [`Rank`](crate::Rank), if ranks are the order.
+    /// Puts a message that consists of `parts`. `rank` contains the bytes of a [`Rank`](crate::Rank), if the order
+    /// is by rank.
     ///
     /// Blocks until there is room, or `context` ends the wait.
     ///
     /// # Errors
-    /// As [`Queue::put`](crate::Queue::put); `rank` can't be compared with that of a message which is there.
+    /// The same as for [`Queue::put`](crate::Queue::put); or `rank` can't be compared with that of a message in the
+    /// queue.
     pub fn put_ranked(
         &self,
         rank: &[u8],
@@ -130,10 +132,10 @@ impl OrderedQueue {
         outcome
     }
 
-    /// Puts a message. As [`put_ranked`](Self::put_ranked), without a rank.
+    /// Puts a message without a rank. Otherwise like [`put_ranked`](Self::put_ranked).
     ///
     /// # Errors
-    /// As `put_ranked`.
+    /// The same as for `put_ranked`.
     pub fn put(&self, message: &[u8], context: &mut WaitContext<'_>) -> Result<(), Error> {
         self.put_ranked(&[], &[message], context)
     }
@@ -141,7 +143,7 @@ impl OrderedQueue {
     /// Puts a message if there is room.
     ///
     /// # Errors
-    /// As [`put`](Self::put); there is no room.
+    /// The same as for [`put`](Self::put); or there is no room.
     pub fn try_put(&self, message: &[u8]) -> Result<(), Error> {
         self.put(message, &mut WaitContext::until(Deadline::PASSED))
     }
@@ -151,7 +153,7 @@ impl OrderedQueue {
     /// Blocks until there is one, or `context` ends the wait.
     ///
     /// # Errors
-    /// As [`Queue::get`](crate::Queue::get).
+    /// The same as for [`Queue::get`](crate::Queue::get).
     pub fn get(&self, context: &mut WaitContext<'_>) -> Result<Vec<u8>, Error> {
         self.get_with(context, |message| Ok(message.to_vec()))
     }
@@ -159,17 +161,17 @@ impl OrderedQueue {
     /// Gets a message if there is one.
     ///
     /// # Errors
-    /// As [`get`](Self::get); there is no message.
+    /// The same as for [`get`](Self::get); or there is no message.
     pub fn try_get(&self) -> Result<Vec<u8>, Error> {
         self.get(&mut WaitContext::until(Deadline::PASSED))
     }
 
-    /// Gets a message by `read`, as [`Queue::get_with`](crate::Queue::get_with).
+    /// Gets a message by `read`, like [`Queue::get_with`](crate::Queue::get_with).
     ///
     /// Blocks as [`get`](Self::get) does.
     ///
     /// # Errors
-    /// As `get`, and as `read`.
+    /// The same as for `get`, and the errors of `read`.
     pub fn get_with<T, E: From<Error>>(
         &self,
         context: &mut WaitContext<'_>,
@@ -189,10 +191,10 @@ impl OrderedQueue {
         outcome
     }
 
-    /// As [`Queue::wait_for_message`](crate::Queue::wait_for_message).
+    /// Like [`Queue::wait_for_message`](crate::Queue::wait_for_message).
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub fn wait_for_message(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let view = self.view();
         let mut slept = false;
@@ -201,15 +203,15 @@ impl OrderedQueue {
         outcome
     }
 
-    /// One side of the queue, for [`Watch::wait`](crate::Watch::wait).
+    /// Returns one side of the queue, for [`Watch::wait`](crate::Watch::wait).
     pub fn awaited(&self, side: Side) -> Awaited<'_> {
         self.view().awaited(side, self.most())
     }
 
-    /// As [`Queue::shutdown`](crate::Queue::shutdown).
+    /// Like [`Queue::shutdown`](crate::Queue::shutdown).
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub fn shutdown(&self, how: Shutdown, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let view = self.view();
         let store = self.lock(context)?;
@@ -225,15 +227,15 @@ impl OrderedQueue {
         Ok(())
     }
 
-    /// Whether the queue is shut down.
+    /// Returns whether the queue is shut down.
     pub fn is_shut_down(&self) -> bool {
         self.view().is_shut()
     }
 
-    /// As [`Queue::clear`](crate::Queue::clear).
+    /// Like [`Queue::clear`](crate::Queue::clear).
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub fn clear(&self, context: &mut WaitContext<'_>) -> Result<u32, Error> {
         let view = self.view();
         let mut store = self.lock(context)?;
@@ -247,19 +249,19 @@ impl OrderedQueue {
         Ok(dropped)
     }
 
-    /// How many tasks were put and are not done. Each message is a task.
+    /// Returns how many tasks are not done. Each message is a task.
     pub fn unfinished(&self) -> u32 {
         self.view().unfinished()
     }
 
-    /// One task is done. Returns `false` if no task was left.
+    /// Counts one task as done. Returns `false` if no task was left.
     pub fn task_done(&self) -> bool {
         self.view().tasks_done(1) == 1
     }
 
     /// Waits until all tasks are done.
     ///
-    /// Blocks until then, or until `context` ends the wait.
+    /// Blocks until they are, or until `context` ends the wait.
     ///
     /// # Errors
     /// `context` ended the wait.
@@ -267,7 +269,7 @@ impl OrderedQueue {
         self.view().join(context)
     }
 
-    /// The lock, when there is room.
+    /// Waits for room, and returns with the lock.
     fn store_with_room(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Store<'_>, Error> {
         let view = self.view();
         loop {
@@ -283,7 +285,7 @@ impl OrderedQueue {
         }
     }
 
-    /// The lock, when there is a message.
+    /// Waits for a message, and returns with the lock.
     fn store_with_message(
         &self,
         context: &mut WaitContext<'_>,

@@ -1,4 +1,4 @@
-//! A block that this process has, until it gives it away.
+//! A block that belongs to this process, until it gives it away.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -11,23 +11,26 @@ use crate::layout::{PAGE, bytes_of_this_process};
 use crate::name::Name;
 use crate::step;
 
-/// From how many bytes on pages of a block that do not exist yet are made by writing the file: full, without zeroing them before. But
-/// then this process does not have them mapped when it uses the block again.
+/// Parts of at least this many bytes are written to the file instead of the mapping, if the pages do not exist yet:
+/// the kernel need not zero them first. But then this process does not have them mapped when it uses the block
+/// again.
 const LARGE: usize = 16 << 20;
-/// Parts that are shorter are written there, nevertheless.
+/// Shorter parts are written to the mapping nevertheless.
 const SHORT: usize = 64 << 10;
 
-/// A block of this process. Free when dropped, by the process that has it: the child of a fork has a copy of this, but not the block.
+/// A block of this process. Dropping it frees the block, but only in the process that owns it: the child of a fork
+/// gets a copy of this value, but not the block.
 pub(crate) struct OwnBlock {
     arena: Arc<Arena>,
     block: Block,
     owner: Name,
-    /// How many bytes at its beginning have no pages any more.
+    /// How many bytes at the beginning of the block have no pages any more.
     gone: usize,
 }
 
 impl OwnBlock {
-    /// A new block for `bytes` bytes, and how many of them are in pages that exist, and that this process has mapped.
+    /// Allocates a block for `bytes` bytes. Also returns how many of them are in existing pages that this process
+    /// has mapped.
     fn allocate(arena: &Arc<Arena>, bytes: usize) -> Result<(Self, usize), Error> {
         let owner = arena.me();
         if owner.is_none() {
@@ -60,7 +63,7 @@ impl OwnBlock {
         ))
     }
 
-    /// A block of this process with `length` bytes, which are `parts`.
+    /// Allocates a block for `length` bytes, and fills it with `parts`.
     #[cold]
     pub(crate) fn filled(arena: &Arc<Arena>, parts: &[&[u8]], length: usize) -> Result<Self, Error> {
         let (block, ready) = OwnBlock::allocate(arena, length)?;
@@ -81,7 +84,7 @@ impl OwnBlock {
         Ok(block)
     }
 
-    /// This process takes `block` over from an object, for which the caller speaks.
+    /// Takes `block` over from an object, for which the caller acts.
     pub(crate) fn take(arena: &Arc<Arena>, block: Block) -> Self {
         let owner = arena.me();
         arena.give(block, Owner::Process(owner));
@@ -95,11 +98,11 @@ impl OwnBlock {
         }
     }
 
-    /// The block is the object's from now on, which links it.
+    /// Gives the block to the object, which links to it.
     pub(crate) fn give(self, object: Id) -> Block {
         let block = self.block;
         self.arena.give(block, Owner::Object(object));
-        // The arena's count goes down; the block stays.
+        // Drops the reference to the arena, but keeps the block.
         let mut this = self;
         this.owner = Name::NONE;
         block
@@ -131,12 +134,12 @@ impl OwnBlock {
         ))
     }
 
-    /// Whether the family keeps the pages when the block is free.
+    /// Returns whether the family keeps the pages when the block is freed.
     pub(crate) fn is_kept(&self) -> bool {
         self.arena.keeps_block(self.block)
     }
 
-    /// The bytes before `end` are not needed any more: their pages go back to the system.
+    /// Gives the pages before `end` back to the system: their bytes are not needed any more.
     pub(crate) fn give_back_before(&mut self, end: usize) {
         let end = (end & !(PAGE - 1)).min(self.block.length);
         if end > self.gone {

@@ -1,4 +1,5 @@
-//! The first word of a semaphore: its permits, and the process that takes and gives them by one access. (FORMAT.md, "Semaphore".)
+//! The first word of a semaphore: its permits, and its user, the process that takes and gives permits by a single
+//! access. (FORMAT.md, "Semaphore".)
 
 use interlock_wait::primitive::Ordering;
 
@@ -8,9 +9,9 @@ use crate::id::Id;
 use crate::name::Name;
 use crate::step;
 
-/// The word's parts. Bits 0 to 30: the permits. Bit 31, [`WAITERS`](Self::WAITERS): a thread may sleep for one, or the user is stopped.
-/// Bits 32 to 43: what the user took more than it gave, and 2,048; 0 if there is no user. Bits 44 to 63: the user, the low bits of
-/// a [`Name`].
+/// The word's parts. Bits 0 to 30: the permits. Bit 31, [`WAITERS`](Self::WAITERS): a thread may sleep for a
+/// permit, or the user is stopped. Bits 32 to 43: how many more permits the user took than it gave, plus 2,048; 0
+/// if there is no user. Bits 44 to 63: the user, the low bits of a [`Name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Permits(pub(crate) u64);
 
@@ -24,13 +25,13 @@ impl Permits {
     /// The flag.
     pub(crate) const WAITERS: u64 = 1 << 31;
 
-    /// This number of permits, and no user.
+    /// Makes a word with this number of permits, and no user.
     #[inline]
     pub(crate) fn of(count: u32) -> Self {
         Permits(u64::from(count))
     }
 
-    /// With the flag, if `flag` has it.
+    /// Adds the flag, if `flag` contains it.
     #[inline]
     pub(crate) fn flagged(self, flag: u64) -> Self {
         Permits(self.0 | flag & Self::WAITERS)
@@ -51,12 +52,12 @@ impl Permits {
         self.0 >> 32 != 0
     }
 
-    /// With a user, which has neither taken nor given.
+    /// Sets the user, which has neither taken nor given a permit yet.
     fn used_by(self, user: Name) -> Self {
         Permits((self.0 & (ONE_NET - 1)) | NO_NET << 32 | (u64::from(user.word()) & USER) << USER_SHIFT)
     }
 
-    /// Whether `me` is the user, and not stopped.
+    /// Returns whether `me` is the user, and not stopped.
     #[inline]
     fn is_open_to(self, me: Name) -> bool {
         self.0 >> USER_SHIFT == u64::from(me.word()) & USER && !self.is_awaited()
@@ -102,7 +103,8 @@ impl SemaphoreCell {
         replaced.is_ok()
     }
 
-    /// The caller, which holds the ledger, is the user from now on. It has a claim that is not 0, so it is found when it dies.
+    /// Makes the caller the user. The caller holds the ledger, and has a claim that is not 0, so a sweep finds it
+    /// when it dies.
     #[inline]
     pub(crate) fn adopt(&self, me: Name) {
         let word = Permits(self.ledger.words()[0]);
@@ -110,7 +112,8 @@ impl SemaphoreCell {
         step::at("semaphore.adopted");
     }
 
-    /// There is no user from now on, and its claim has what it took. The caller holds the ledger of the semaphore `id`.
+    /// Ends the use: there is no user any more, and its claim contains what it took. The caller holds the ledger of
+    /// the semaphore `id`.
     #[inline]
     pub(crate) fn end_use(&self, arena: &Arena, id: Id) {
         if Permits(self.ledger.words()[0]).has_user() {
@@ -120,7 +123,7 @@ impl SemaphoreCell {
 
     #[cold]
     fn end_use_slow(&self, arena: &Arena, id: Id) {
-        // AcqRel pairs with the user's accesses. It makes none from now on.
+        // AcqRel pairs with the user's accesses. It makes no more of them.
         let word = (self.ledger.word()).fetch_or(Permits::WAITERS, Ordering::AcqRel);
         step::at("semaphore.stopped");
         self.last.set(0);
@@ -135,7 +138,7 @@ impl SemaphoreCell {
                 let lost = self.ledger.words()[1];
                 (self.ledger).change(arena, entry, entry.claim.add(net), [next, lost]);
             }
-            // It has closed the semaphore, and with that given up its claims.
+            // The user has closed the semaphore, and so given up its claims.
             None => self.ledger.write(next),
         }
     }

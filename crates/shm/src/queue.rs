@@ -19,29 +19,29 @@ use crate::objects::Object;
 use crate::step;
 use crate::watch::{Awaited, Side, Watch};
 
-/// A queue of messages, which any number of processes put and get.
+/// A queue of messages. Any number of processes put and get them.
 ///
-/// A process can be killed at any instruction: the message that it was putting is there or not, whole; the one that it was getting
-/// is lost at worst; all others are there.
+/// A process can be killed at any instruction. The message that it was putting is either in the queue completely,
+/// or not at all. The message that it was getting may be lost. All other messages stay.
 #[derive(Clone, Debug)]
 pub struct Queue(Object);
 
-/// What becomes of the messages that are in a queue when it is shut down.
+/// What happens to the messages in a queue when it is shut down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shutdown {
-    /// They can be got.
+    /// They can still be got.
     #[default]
     Drain,
     /// They are dropped, and their tasks count as done.
     Immediate,
 }
 
-/// A process that puts large messages gives way once for each if there are more bytes than this to be read: a reader finds what was
-/// written a moment ago in the processor's cache, and that takes half the time.
+/// A process that puts large messages yields its processor after each message if more bytes than this are in the
+/// queue: a reader that finds the bytes still in the processor's cache needs half the time.
 const NEAR: usize = 4 << 20;
 
 impl Queue {
-    /// An empty queue in `arena`, for at most `maxsize` messages, or any number.
+    /// Creates an empty queue in `arena`, for at most `maxsize` messages, or any number.
     ///
     /// # Errors
     /// The arena is full.
@@ -56,41 +56,41 @@ impl Queue {
         Ok(queue)
     }
 
-    /// The queue `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the queue `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena.open::<QueueCell>(id).map(Queue)
     }
 
-    /// The object that the queue is.
+    /// Returns the object that the queue is.
     pub fn object(&self) -> &Object {
         &self.0
     }
 
-    /// How many messages are there at this moment.
+    /// Returns how many messages are there at this moment.
     #[inline]
     pub fn len(&self) -> u32 {
         self.view().len()
     }
 
-    /// How many messages were taken so far. The number wraps around.
+    /// Returns how many messages have been taken so far. The number wraps around.
     #[inline]
     pub fn taken(&self) -> u32 {
         self.view().head().count
     }
 
-    /// Whether no message is there at this moment.
+    /// Returns whether no message is there at this moment.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether a message that is put now has to wait for room.
+    /// Returns whether a message that is put now has to wait for room.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.len() >= self.most()
     }
 
-    /// How many messages may be there. `None` if any number may.
+    /// Returns how many messages may be there. `None` if any number may.
     pub fn maxsize(&self) -> Option<u32> {
         Some(self.most()).filter(|&most| most != u32::MAX)
     }
@@ -100,7 +100,7 @@ impl Queue {
     /// Blocks until there is room, or `context` ends the wait.
     ///
     /// # Errors
-    /// `context` ended the wait, the queue is shut down, or the arena is full. The message is not there.
+    /// `context` ended the wait, the queue is shut down, or the arena is full. The message was not put.
     #[inline]
     pub fn put(&self, message: &[u8], context: &mut WaitContext<'_>) -> Result<(), Error> {
         self.put_parts(&[message], context)
@@ -109,16 +109,16 @@ impl Queue {
     /// Puts a message if there is room.
     ///
     /// # Errors
-    /// As [`put`](Self::put); there is no room.
+    /// The same as for [`put`](Self::put); or there is no room.
     #[inline]
     pub fn try_put(&self, message: &[u8]) -> Result<(), Error> {
         self.put(message, &mut WaitContext::until(Deadline::PASSED))
     }
 
-    /// Puts a message that consists of `parts`. As [`put`](Self::put).
+    /// Like [`put`](Self::put), for a message that consists of `parts`.
     ///
     /// # Errors
-    /// As `put`.
+    /// The same as for `put`.
     #[inline]
     pub fn put_parts(&self, parts: &[&[u8]], context: &mut WaitContext<'_>) -> Result<(), Error> {
         let length = parts.iter().map(|part| part.len()).sum();
@@ -129,19 +129,20 @@ impl Queue {
         self.putting(context, |writer| writer.push(parts, length))
     }
 
-    /// Puts a large message that was got, or made, before. As [`put`](Self::put), without a copy.
+    /// Like [`put`](Self::put), for a large message that was got or made before. Does not copy it.
     ///
     /// # Errors
-    /// As `put`. The message is gone.
+    /// The same as for `put`. The message is lost.
     pub fn put_taken(&self, message: Taken, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let Taken { block, length } = message;
         self.putting(context, |writer| writer.push_block(block, length))
     }
 
-    /// Puts a large message that was made for this, as [`put_parts`](Self::put_parts) does when it has made it.
+    /// Puts a large message that was made for this queue, as [`put_parts`](Self::put_parts) does when it has made
+    /// one.
     ///
     /// # Errors
-    /// As `put`. The message is gone.
+    /// The same as for `put`. The message is lost.
     pub fn put_filled(&self, message: Taken, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let length = message.len();
         let outcome = self.put_taken(message, context);
@@ -151,7 +152,7 @@ impl Queue {
         outcome
     }
 
-    /// Puts messages, many at once. Returns how many were put, and why not all.
+    /// Puts many messages at once. Returns how many were put, and why not all were.
     ///
     /// Blocks until there is room for all, or `context` ends the wait.
     pub fn put_many<'m>(
@@ -206,18 +207,18 @@ impl Queue {
     /// Gets a message if there is one.
     ///
     /// # Errors
-    /// As [`get`](Self::get); there is no message.
+    /// The same as for [`get`](Self::get); or there is no message.
     pub fn try_get(&self) -> Result<Vec<u8>, Error> {
         self.get(&mut WaitContext::until(Deadline::PASSED))
     }
 
-    /// Gets a message by `read`, which copies it out, or keeps it if it is large. `read` uses no queue: a lock is held. If it fails, the
-    /// message stays in the queue, unless it is large.
+    /// Gets a message by `read`, which copies it out, or keeps it if it is large. `read` must not use a queue,
+    /// because a lock is held. If it fails, the message stays in the queue, unless it is large.
     ///
     /// Blocks as [`get`](Self::get) does.
     ///
     /// # Errors
-    /// As `get`, and as `read`.
+    /// The same as for `get`, and the errors of `read`.
     #[inline]
     pub fn get_with<T, E: From<Error>>(
         &self,
@@ -233,13 +234,13 @@ impl Queue {
         outcome
     }
 
-    /// Gets at least one message and at most `most` at once, each by `read`. Returns how many. If `read` fails for one that is not
-    /// the first, that one and all behind it stay.
+    /// Gets at least one message and at most `most` at once, each by `read`. Returns how many. If `read` fails for
+    /// a message after the first, that message and all behind it stay in the queue.
     ///
     /// Blocks until there is one, or `context` ends the wait. A process that dies meanwhile takes all of these messages with it.
     ///
     /// # Errors
-    /// As [`get_with`](Self::get_with), for the first.
+    /// The same as for [`get_with`](Self::get_with), for the first message.
     pub fn get_many<E: From<Error>>(
         &self,
         most: usize,
@@ -255,7 +256,7 @@ impl Queue {
         outcome
     }
 
-    /// Waits until there is a message, and leaves it.
+    /// Waits until there is a message, without taking it.
     ///
     /// Blocks until there is one, the queue is shut down, or `context` ends the wait.
     ///
@@ -269,7 +270,8 @@ impl Queue {
         outcome
     }
 
-    /// Waits until there is a message, and leaves it, or until the process `owner` is dead. May end for nothing.
+    /// Waits until there is a message, without taking it, or until the process `owner` is dead. May return
+    /// spuriously.
     ///
     /// Blocks as [`wait_for_message`](Self::wait_for_message) does.
     ///
@@ -283,7 +285,7 @@ impl Queue {
         outcome
     }
 
-    /// Waits until there is a message, and leaves it, or until `watch` is called after the call with the number `seen`.
+    /// Waits until there is a message, without taking it, or until `watch` has been called more than `seen` times.
     ///
     /// Blocks as [`wait_for_message`](Self::wait_for_message) does.
     ///
@@ -302,12 +304,12 @@ impl Queue {
         outcome
     }
 
-    /// One side of the queue, for [`Watch::wait`](crate::Watch::wait).
+    /// Returns one side of the queue, for [`Watch::wait`](crate::Watch::wait).
     pub fn awaited(&self, side: Side) -> Awaited<'_> {
         self.view().awaited(side, self.most())
     }
 
-    /// Nothing can be put from now on, and what waits for that ends.
+    /// Shuts the queue down: nothing can be put any more, and the waits of putters end.
     ///
     /// # Errors
     /// `context` ended the wait for the queue's locks, which another process holds for microseconds, unless it is stopped.
@@ -326,7 +328,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Whether the queue is shut down.
+    /// Returns whether the queue is shut down.
     pub fn is_shut_down(&self) -> bool {
         self.view().is_shut()
     }
@@ -334,7 +336,7 @@ impl Queue {
     /// Drops all messages, and counts their tasks as done. Returns how many there were.
     ///
     /// # Errors
-    /// As [`shutdown`](Self::shutdown).
+    /// The same as for [`shutdown`](Self::shutdown).
     pub fn clear(&self, context: &mut WaitContext<'_>) -> Result<u32, Error> {
         let view = self.view();
         let mut reader = view.lock_reader(context)?;
@@ -347,19 +349,19 @@ impl Queue {
         Ok(dropped)
     }
 
-    /// How many tasks were put and are not done. Each message is a task.
+    /// Returns how many tasks are not done. Each message is a task.
     pub fn unfinished(&self) -> u32 {
         self.view().unfinished()
     }
 
-    /// One task is done. Returns `false` if no task was left.
+    /// Counts one task as done. Returns `false` if no task was left.
     pub fn task_done(&self) -> bool {
         self.view().tasks_done(1) == 1
     }
 
     /// Waits until all tasks are done.
     ///
-    /// Blocks until then, or until `context` ends the wait.
+    /// Blocks until they are, or until `context` ends the wait.
     ///
     /// # Errors
     /// `context` ended the wait.
@@ -387,7 +389,8 @@ impl Queue {
         outcome
     }
 
-    /// The writer lock, and for how many messages there is room: for one at least.
+    /// Waits for room. Returns with the writer lock, and with the number of messages for which there is room, at
+    /// least one.
     #[inline]
     fn writer(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<(Writer<'_>, u32), Error> {
         let view = self.view();
@@ -405,7 +408,7 @@ impl Queue {
         }
     }
 
-    /// The reader lock, when there is a message.
+    /// Waits for a message, and returns with the reader lock.
     #[inline]
     fn reader(&self, context: &mut WaitContext<'_>, slept: &mut bool) -> Result<Reader<'_>, Error> {
         let view = self.view();
@@ -414,7 +417,7 @@ impl Queue {
             if !reader.is_empty() {
                 return Ok(reader);
             }
-            // What was put before the end is seen after the end is.
+            // A thread that sees the shutdown also sees all messages that were put before.
             if view.is_shut() && reader.is_empty() {
                 return Err(Error::ShutDown);
             }

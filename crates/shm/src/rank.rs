@@ -1,15 +1,15 @@
 //! The rank of a message: bytes by which a ranking orders its messages as Python orders objects. (QUEUE_FORMAT.md, "Ranking".)
 //!
-//! A rank is a row of parts, each a byte that says what it is, and its value. Parts of different kinds have no order, and the
-//! comparison that meets them says so.
+//! A rank is a sequence of parts. Each part consists of a byte for its kind, and its value. Parts of different
+//! kinds have no order, and a comparison that meets them reports that.
 
 use std::cmp::Ordering;
 
-/// What a part is.
+/// The kinds of parts.
 const NUMBER: u8 = b'#';
 const TEXT: u8 = b's';
 const BYTES: u8 = b'b';
-/// Of a longer text, and of longer bytes, only the beginning counts.
+/// A text, or bytes, of which only the beginning counts, because they are too long.
 const CUT_TEXT: u8 = b'S';
 const CUT_BYTES: u8 = b'B';
 const NOTHING: u8 = b'N';
@@ -18,7 +18,8 @@ const LIST: u8 = b'[';
 const END: u8 = b')';
 const OPAQUE: u8 = b'?';
 
-/// A number has the place of the closest floating-point number among all of these, and what it is more than that.
+/// A number consists of the rank of the closest floating-point number among all floating-point numbers, and the
+/// difference to it.
 const NUMBER_BYTES: usize = 16;
 
 /// A rank that is being made.
@@ -32,17 +33,17 @@ impl Rank {
     /// How many bytes of a text, or of bytes, count.
     pub const MOST_OF_A_STRING: usize = 1 << 10;
 
-    /// Without a part. It is equal to itself.
+    /// Creates a rank without parts. It is equal to itself.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Appends the number `closest + more`, of which `closest` is the closest of all floating-point numbers. It is a number.
+    /// Appends the number `closest + more`, where `closest` is the closest floating-point number, and not NaN.
     pub fn number(&mut self, closest: f64, more: i64) {
         // (0.0 and -0.0 are equal.)
         let bits = (closest + 0.0).to_bits();
@@ -55,12 +56,12 @@ impl Rank {
         self.0.extend((more.cast_unsigned() ^ 1 << 63).to_be_bytes());
     }
 
-    /// Appends a text. Returns whether all of it counts: nothing that follows does if not.
+    /// Appends a text. Returns whether all of it counts. If not, nothing that follows counts.
     pub fn text(&mut self, text: &str) -> bool {
         self.string([TEXT, CUT_TEXT], text.as_bytes())
     }
 
-    /// Appends bytes. As [`text`](Self::text).
+    /// Appends bytes. Returns the same as [`text`](Self::text).
     pub fn string_of_bytes(&mut self, bytes: &[u8]) -> bool {
         self.string([BYTES, CUT_BYTES], bytes)
     }
@@ -74,33 +75,33 @@ impl Rank {
         is_whole
     }
 
-    /// Appends what is equal to itself, and has no order otherwise.
+    /// Appends an object that is equal to itself, and has no order otherwise.
     pub fn nothing(&mut self) {
         self.0.push(NOTHING);
     }
 
-    /// What follows, up to [`end`](Self::end), are the parts of a tuple.
+    /// Begins a tuple. The parts that follow, up to [`end`](Self::end), belong to it.
     pub fn tuple(&mut self) {
         self.0.push(TUPLE);
     }
 
-    /// As [`tuple`](Self::tuple), of a list.
+    /// Like [`tuple`](Self::tuple), for a list.
     pub fn list(&mut self) {
         self.0.push(LIST);
     }
 
-    /// The tuple or list ends here.
+    /// Ends the tuple or list.
     pub fn end(&mut self) {
         self.0.push(END);
     }
 
-    /// Appends what does not count: ranks that are equal up to such a part are equal.
+    /// Appends a part that does not count: ranks that are equal up to such a part are equal.
     pub fn opaque(&mut self) {
         self.0.push(OPAQUE);
     }
 }
 
-/// Compares two ranks. `None` if they have no order.
+/// Compares two ranks. Returns `None` if they have no order.
 pub(crate) fn compare(mut one: &[u8], mut other: &[u8]) -> Option<Ordering> {
     loop {
         let (kind, its) = match (one.split_first(), other.split_first()) {
@@ -120,7 +121,7 @@ pub(crate) fn compare(mut one: &[u8], mut other: &[u8]) -> Option<Ordering> {
                 let order = take_string(&mut one)?.cmp(take_string(&mut other)?);
                 match (order, kind.0 == kind.1, kind.0) {
                     (Ordering::Equal, true, CUT_TEXT | CUT_BYTES) => return Some(order),
-                    // The one that goes on comes last.
+                    // The longer one comes last.
                     (Ordering::Equal, false, CUT_TEXT | CUT_BYTES) => Ordering::Greater,
                     (Ordering::Equal, false, _) => Ordering::Less,
                     _ => order,

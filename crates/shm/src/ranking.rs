@@ -1,4 +1,5 @@
-//! A ranking: messages in the order of their ranks, those of equal ranks as they came. (QUEUE_FORMAT.md, "Ranking".)
+//! A ranking: messages in the order of their ranks; messages of equal ranks in the order in which they came.
+//! (QUEUE_FORMAT.md, "Ranking".)
 
 use std::cmp::Ordering as Order;
 
@@ -15,36 +16,38 @@ use crate::own_block::OwnBlock;
 use crate::rank::compare;
 use crate::step;
 
-/// The length that says that the message is in a block.
+/// The value of the length that marks a message in a block.
 const IN_BLOCK: u32 = u32::MAX;
 const LARGEST_SEGMENT: usize = 256 << 10;
 const LARGEST_SPARE: usize = 64 << 10;
-/// How many lists a message is in at most: each has a quarter of the messages of the one below.
+/// The most lists that a message is in. Each list has a quarter of the messages of the list below.
 const LEVELS: usize = 12;
 /// The sizes of places for records: 1, 2, 4, … units.
 const SIZES: usize = 14;
-/// Where a record has what: its length, the length of its rank, its levels and its size, then the message behind it in each list.
+/// The offsets in a record: its length, the length of its rank, its levels and its size, then the next message in
+/// each list.
 const RANK: usize = 4;
 const SHAPE: usize = 8;
 const NEXT: usize = 12;
 
-/// The words of the root, which is the beginning of the first segment. All of them follow from the records.
+/// The words of the root, which is the beginning of the first segment. All of them can be computed from the
+/// records.
 const HEADS: usize = 0;
 const FREE: usize = LEVELS;
-/// The segment in which new places are taken, and the next one there.
+/// The segment in which new places are taken, and the next new place in it.
 const SEGMENT: usize = FREE + SIZES;
 const LAST: usize = SEGMENT + 1;
 const NEW: usize = LAST + 1;
-/// How many segments there are beside the root's and this one.
+/// How many segments there are besides the root's and this one.
 const OTHERS: usize = NEW + 1;
 const SEED: usize = OTHERS + 1;
 const ROOT_UNITS: u32 = ((SEED + 1) * 4).div_ceil(UNIT) as u32;
 
-/// Holds the lock of a ranking, the writer's of its log. Of the log it has the words.
+/// Holds the lock of a ranking, which is the writer lock of its log. It uses the words of the log.
 pub(crate) struct Ranking<'a> {
     list: List<'a>,
     _held: Held<'a>,
-    /// Segments that nobody needs any more. They are freed after the lock.
+    /// Segments that are not needed any more. They are freed after the lock is released.
     _retired: Vec<OwnBlock>,
 }
 
@@ -58,7 +61,7 @@ struct List<'a> {
 }
 
 impl<'a> Ranking<'a> {
-    /// Holds the lock. If a process died while it held it, the ranking is mended.
+    /// Acquires the lock. If a process died while it held it, mends the ranking.
     pub(crate) fn lock(view: LogView<'a>, context: &mut WaitContext<'_>) -> Result<Self, Error> {
         let held = view.hold(&view.log.writer, context)?;
         // These are relaxed: they change under the lock.
@@ -76,12 +79,12 @@ impl<'a> Ranking<'a> {
         })
     }
 
-    /// How many messages are there.
+    /// Returns how many messages are there.
     pub(crate) fn len(&self) -> u32 {
         self.list.first.count
     }
 
-    /// Puts a message of `length` bytes behind those whose rank is not greater.
+    /// Puts a message of `length` bytes behind the messages whose rank is not greater.
     pub(crate) fn insert(&mut self, rank: &[u8], parts: &[&[u8]], length: usize) -> Result<(), Error> {
         let before = self.list.before(rank)?;
         let (at, shape) = self.list.place(rank.len() + length)?;
@@ -90,7 +93,7 @@ impl<'a> Ranking<'a> {
         Ok(())
     }
 
-    /// Puts a message of `length` bytes, which are in `block`. As [`insert`](Self::insert).
+    /// Like [`insert`](Self::insert), for a message whose `length` bytes are in `block`.
     pub(crate) fn insert_block(&mut self, rank: &[u8], block: OwnBlock, length: usize) -> Result<(), Error> {
         let before = self.list.before(rank)?;
         let mut place = [0; 16];
@@ -104,7 +107,8 @@ impl<'a> Ranking<'a> {
         Ok(())
     }
 
-    /// Gets the first message by `read`. There is one, says the caller. Calls `after` when it is taken and the lock is released.
+    /// Gets the first message by `read`. The caller knows that there is one. Calls `after` when the message is
+    /// taken and the lock is released.
     pub(crate) fn pop<T, E>(
         mut self,
         read: impl FnOnce(Message<'_>) -> Result<T, E>,
@@ -139,12 +143,12 @@ impl<'a> Ranking<'a> {
     pub(crate) fn clear(&mut self) -> u32 {
         let count = self.list.first.count;
         self.list.publish(0, 0);
-        // What they lay in is linked nowhere now.
+        // Nothing links to their segments and blocks now.
         self.list.mend();
         count
     }
 
-    /// If no message is left, segments but the root's and a small one are not needed any more.
+    /// If no message is left, gives up all segments but the root's and a small one.
     fn retire(&mut self) {
         let list = &self.list;
         if list.first.count != 0 || list.word(OTHERS).get() == 0 {
@@ -191,12 +195,12 @@ impl List<'_> {
         self.view.arena.fixed(self.root as usize * UNIT + number * 4)
     }
 
-    /// A word of the record at `at`.
+    /// Returns a word of the record at `at`.
     fn field(&self, at: u32, offset: usize) -> &Field32 {
         self.view.arena.fixed(at as usize * UNIT + offset)
     }
 
-    /// What comes behind `at`, 0 for the beginning, in the list of that level: above 0 only if there is a root.
+    /// Returns the record behind `at`, 0 for the beginning, in the list of that level. Levels above 0 need a root.
     fn next(&self, at: u32, level: usize) -> u32 {
         match (at, level) {
             (0, 0) => self.first.at,
@@ -231,7 +235,7 @@ impl List<'_> {
             let bytes = place[at..at + 8].try_into().unwrap_or_default();
             u64::from_le_bytes(bytes) as usize
         });
-        // A record leads to a block of the object at all times.
+        // A record always links to a block of the object.
         let block = arena.block_at(offset);
         (
             block.unwrap_or_else(|| unreachable!("a message leads to no block")),
@@ -239,7 +243,7 @@ impl List<'_> {
         )
     }
 
-    /// The last record of each list whose rank is not greater, 0 if there is none.
+    /// Returns, for each list, the last record whose rank is not greater; 0 if there is none.
     fn before(&self, rank: &[u8]) -> Result<[u32; LEVELS], Error> {
         let mut before = [0; LEVELS];
         if self.first.at == 0 {
@@ -266,7 +270,7 @@ impl List<'_> {
         Ok(before)
     }
 
-    /// A place for a record whose rank and message have `bytes` bytes.
+    /// Returns a place for a record whose rank and message have `bytes` bytes.
     fn place(&mut self, bytes: usize) -> Result<(u32, Shape), Error> {
         self.begin()?;
         // The generator of Marsaglia, "Xorshift RNGs".
@@ -295,7 +299,7 @@ impl List<'_> {
         Ok((new, shape))
     }
 
-    /// Makes the root, in a segment of its own, if there is none.
+    /// Creates the root, in a segment of its own, if there is none.
     fn begin(&mut self) -> Result<(), Error> {
         if self.root != 0 {
             return Ok(());
@@ -312,7 +316,7 @@ impl List<'_> {
         Ok(())
     }
 
-    /// From now on, new places are taken in that segment, or in the root's.
+    /// Makes new places come from that segment, or from the root's.
     fn take_new_places_in(&self, segment: Option<Bounds>) {
         let (first, new, last) = match segment {
             Some(bounds) => (bounds.first, bounds.first, bounds.last),
@@ -343,7 +347,7 @@ impl List<'_> {
         Ok(())
     }
 
-    /// Writes the record at `at`. A `length` that says that the message is in a block may stand for other `parts`.
+    /// Writes the record at `at`. If `length` marks a message in a block, `parts` may contain other data.
     fn write(&self, (at, shape): (u32, Shape), length: u32, rank: &[u8], parts: &[&[u8]]) {
         self.field(at, 0).set(length);
         self.field(at, RANK).set(rank.len() as u32);
@@ -356,7 +360,7 @@ impl List<'_> {
         }
     }
 
-    /// Links a record that is written, behind those of `before`.
+    /// Links a written record behind the records of `before`.
     fn link(&mut self, at: u32, shape: Shape, before: [u32; LEVELS]) {
         self.link_of(at, 0).set(self.next(before[0], 0));
         step::at("ranking.written");
@@ -387,7 +391,7 @@ impl List<'_> {
         step::at("ranking.unlinked");
     }
 
-    /// From now on `at` is the first, and there are `count` messages.
+    /// Publishes `at` as the first message, and `count` as the number of messages.
     fn publish(&mut self, at: u32, count: u32) {
         self.first = Place { count, at };
         // SeqCst: pairs with the loads of sleepers, see `Sleepers`. A swap, so that nothing that follows comes before it.
@@ -396,8 +400,8 @@ impl List<'_> {
         self.view.note_puts();
     }
 
-    /// Makes all anew that follows from the lowest list, and frees the blocks that are linked nowhere. Places that are free stay
-    /// unused until no message is left.
+    /// Computes everything that follows from the lowest list again, and frees the blocks that nothing links to.
+    /// Free places stay unused until no message is left.
     #[cold]
     fn mend(&mut self) {
         let LogView { arena, id, log, .. } = self.view;
@@ -414,7 +418,7 @@ impl List<'_> {
         if self.root != 0 {
             link(self.root as usize * UNIT);
             (HEADS..=OTHERS).for_each(|number| self.word(number).set(0));
-            self.word(OTHERS).set(1); // so that all are freed that are not needed, when no message is left
+            self.word(OTHERS).set(1); // so that all unneeded ones are freed when no message is left
         }
         let (mut at, mut count, mut last) = (self.first.at, 0, [0; LEVELS]);
         while at != 0 {

@@ -1,24 +1,24 @@
-//! The lock under everything in shared memory: a word that names the process that holds it.
+//! The basic lock of shared memory: a word that names the process that holds it.
 //!
-//! State table of the word: 0, nobody holds it; a [`Name`], that process holds it; with [`RawLock::WAITERS`] beside, a thread may
-//! sleep until it is released. A name of a process that died stands for "free, but what the lock guards may be half done".
-//! The claims are in FORMAT.md, "The raw lock".
+//! State table of the word: 0: no process holds it; a [`Name`]: that process holds it; with [`RawLock::WAITERS`]
+//! added: a thread may sleep until it is released. The name of a dead process means "free, but the data that the
+//! lock guards may be half changed". The claims are in FORMAT.md, "The raw lock".
 
 use interlock_wait::primitive::{AtomicU32, Ordering};
 use interlock_wait::{WaitContext, Wake};
 
 use crate::name::Name;
 
-/// What a lock needs to know of the family, and of sleeping. The arena is it, or a model.
+/// The family, and the sleeps, as the lock sees them: an arena, or a model.
 pub trait Peers {
-    /// The calling process.
+    /// Returns the calling process.
     fn me(&self) -> Name;
 
-    /// Whether `name` is known to be dead: without asking the kernel.
+    /// Returns whether `name` is known to be dead. Does not ask the kernel.
     fn is_dead(&self, name: Name) -> bool;
 
-    /// Sleeps while `word` is `value` and `owner` lives, unless `context` ends the wait. Returns [`Wake::Notified`] if the caller
-    /// should look again; if `owner` died, [`is_dead`](Self::is_dead) says so then.
+    /// Sleeps while `word` is `value` and `owner` lives, unless `context` ends the wait. Returns [`Wake::Notified`]
+    /// if the caller should check again. If `owner` has died, [`is_dead`](Self::is_dead) returns true by then.
     fn sleep(&self, word: &AtomicU32, value: u32, owner: Name, context: &mut WaitContext<'_>) -> Wake;
 
     /// Wakes at most `most` threads that sleep on `word`.
@@ -29,13 +29,13 @@ pub trait Peers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "if the owner died, what the lock guards may be half done"]
 pub enum Acquired {
-    /// Nobody held it.
+    /// No process held it.
     Free,
-    /// This process held it and died. What the lock guards is for the caller to repair.
+    /// This process held it and died. The caller has to repair the data that the lock guards.
     OwnerDied(Name),
 }
 
-/// A lock in shared memory. A process that dies takes nothing with it: the next to acquire it is told.
+/// A lock in shared memory. If its owner dies, the next process to acquire it learns that.
 #[repr(transparent)]
 #[derive(Debug, Default)]
 pub struct RawLock(AtomicU32);
@@ -49,7 +49,7 @@ impl RawLock {
     pub fn try_acquire(&self, peers: &impl Peers) -> Option<Acquired> {
         let me = peers.me().word();
         if me == 0 {
-            // A process without a place in the family is nobody's peer.
+            // A process without a place in the family can't use the lock.
             return None;
         }
         // Acquire pairs with the Release in `release`. Relaxed: a failure is looked at below.
@@ -62,7 +62,7 @@ impl RawLock {
         }
     }
 
-    /// Acquires the lock for the calling process, which is `me`, if nobody holds it. Never blocks.
+    /// Acquires the lock for the calling process, which is `me`, if no process holds it. Never blocks.
     #[inline]
     pub(crate) fn acquire_free(&self, me: Name) -> bool {
         // Acquire pairs with the Release in `release`. Relaxed: a failure leads to `acquire`.
@@ -70,8 +70,8 @@ impl RawLock {
         taken.is_ok() && !me.is_none()
     }
 
-    /// Replaces the owner in `word` by `me`, if there is none, or a dead one. `None` if there is a living one, or another thread
-    /// was first.
+    /// Replaces the owner in `word` by `me`, if there is none, or if it is dead. Returns `None` if the owner lives,
+    /// or if another thread was faster.
     fn take(&self, word: u32, me: u32, peers: &impl Peers) -> Option<Acquired> {
         let owner = Name::of_word(word);
         let acquired = match owner.is_none() {
@@ -79,8 +79,8 @@ impl RawLock {
             false if peers.is_dead(owner) => Acquired::OwnerDied(owner),
             false => return None,
         };
-        // The flag stays: others may sleep. Acquire pairs with the Release in `release`, or with what the kernel did when the
-        // owner died. Relaxed: a failure says nothing but that the word changed.
+        // The flag stays: other threads may sleep. Acquire pairs with the Release in `release`, or with what the
+        // kernel did when the owner died. Relaxed: a failure only means that the word changed.
         let taken = (self.0).compare_exchange(
             word,
             me | word & Self::WAITERS,
@@ -124,12 +124,12 @@ impl RawLock {
             if wake != Wake::Notified {
                 return Err(wake);
             }
-            // A release has woken this thread alone, and cleared the flag for all sleepers.
+            // A release has woken only this thread, but cleared the flag for all sleepers.
             me |= Self::WAITERS;
         }
     }
 
-    /// Sets the flag of `word`, if it is not set. Returns whether the word is otherwise as it was.
+    /// Sets the flag of `word`, if it is not set. Returns whether the word has not changed otherwise.
     fn announce(&self, word: u32) -> bool {
         if word & Self::WAITERS != 0 {
             return true;
@@ -151,7 +151,7 @@ impl RawLock {
         !Name::of_word(word).is_none()
     }
 
-    /// The owner at this moment, alive or dead.
+    /// Returns the owner at this moment, alive or dead.
     #[inline]
     pub fn owner(&self) -> Name {
         // Acquire pairs with the Release of an owner that released it, for callers that see it free.

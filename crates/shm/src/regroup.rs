@@ -1,4 +1,4 @@
-//! Free blocks cut anew, when the arena is full of blocks of other sizes. (FORMAT.md, "Blocks".)
+//! Regroups free blocks, when the arena is full of blocks of other sizes. (FORMAT.md, "Blocks".)
 
 use interlock_wait::primitive::Ordering;
 
@@ -8,16 +8,17 @@ use crate::layout::PAGE;
 use crate::step;
 
 impl Arena {
-    /// Makes one free block of `order` out of free blocks that lie in a row, which may be smaller or larger. The lists are made
-    /// anew. Returns whether there is such a row. The caller holds the blocks.
+    /// Makes a free block of `order` out of adjacent free blocks, which may be smaller or larger. Rebuilds the
+    /// lists. Returns whether there are such blocks. The caller holds the blocks.
     pub(crate) fn regroup(&self, order: u64) -> bool {
         self.use_the_rest();
         let Some((begin, end)) = self.row_of(pages(order)) else {
             return false;
         };
         self.give_back_row(begin, end);
-        // From the end on, so that the blocks at each moment follow one another up to the end of the row: other processes, which
-        // look at the blocks without the lock, find their way, and a death in between leaves blocks of other sizes.
+        // From the end backwards, so that at each moment the blocks follow one another up to the end of the row.
+        // Other processes look at the blocks without the lock, and a death in between only leaves blocks of other
+        // sizes.
         let mut at = end;
         let rest = begin + pages(order);
         while at > rest {
@@ -32,7 +33,7 @@ impl Arena {
         true
     }
 
-    /// Makes free blocks of the pages that no block has had.
+    /// Makes free blocks out of the pages that no block has had.
     fn use_the_rest(&self) {
         let top = &self.header().top;
         // Relaxed: it changes under the lock only.
@@ -48,7 +49,7 @@ impl Arena {
         step::at("regroup.topped");
     }
 
-    /// The first row of free blocks that has `count` pages.
+    /// Returns the first row of adjacent free blocks with `count` pages.
     fn row_of(&self, count: u32) -> Option<(u32, u32)> {
         let (mut begin, mut found) = (0, None);
         self.each_block(|page, entry| {
@@ -77,7 +78,7 @@ impl Arena {
         }
     }
 
-    /// How many pages the part of the blocks has.
+    /// Returns how many pages the part of the blocks has.
     pub(crate) fn pages_of_blocks(&self) -> u32 {
         u32::try_from(self.memory().capacity() / PAGE - self.blocks_at).unwrap_or(u32::MAX)
     }

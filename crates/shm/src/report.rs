@@ -1,4 +1,4 @@
-//! What lies in an arena, for a test that has failed.
+//! The contents of an arena, for the report of a failed test.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::id::Id;
 use crate::layout::CELL;
 use crate::roster::State;
 
-/// The locks of the arena, its slots that are not free, and the first objects' words.
+/// Returns the locks of the arena, its slots that are not free, and the first objects' words.
 pub fn words(arena: &Arena) -> String {
     let header = arena.header();
     let mut text = format!(

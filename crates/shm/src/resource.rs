@@ -1,9 +1,9 @@
-//! What threads wait for in shared memory, as an observer sees it.
+//! The resources in shared memory, for observers.
 
 use interlock_wait::{Resource, ResourceId, ResourceKind};
 
-/// Something in shared memory for which a thread waits. Its owners are processes, of which this process's observer knows no
-/// threads.
+/// An object in shared memory that a thread waits for. Its owners are processes, whose threads this process's
+/// observer does not know.
 #[derive(Debug)]
 pub(crate) struct SharedResource {
     kind: ResourceKind,

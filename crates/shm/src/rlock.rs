@@ -21,7 +21,7 @@ use crate::step;
 pub struct RLock(Placed<RLockCell>);
 
 impl RLock {
-    /// A free lock in `arena`.
+    /// Creates a free lock in `arena`.
     ///
     /// # Errors
     /// The arena is full.
@@ -31,28 +31,29 @@ impl RLock {
             .map(|object| RLock(Placed::new(object)))
     }
 
-    /// The lock `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the lock `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena
             .open::<RLockCell>(id)
             .map(|object| RLock(Placed::new(object)))
     }
 
-    /// The object that the lock is.
+    /// Returns the object that the lock is.
     pub fn object(&self) -> &Object {
         self.0.object()
     }
 
-    /// Acquires the lock if it is free, or the calling thread has it. Never blocks, but for milliseconds if its owner has just died.
+    /// Acquires the lock if it is free, or if the calling thread holds it. Never blocks, except for milliseconds if
+    /// its owner has just died.
     ///
     /// # Errors
-    /// It is held ([`Error::Ended`]), or refused after a death.
+    /// The lock is held ([`Error::Ended`]), or refused after a death.
     #[inline]
     pub fn try_acquire(&self) -> Result<Acquired, Error> {
         self.acquire(&mut WaitContext::until(Deadline::PASSED))
     }
 
-    /// Acquires the lock. A thread that has it already has it once more, and is told [`Acquired::Free`].
+    /// Acquires the lock. A thread that holds it already acquires it once more, and gets [`Acquired::Free`].
     ///
     /// Blocks until the owner releases it or dies, or `context` ends the wait.
     ///
@@ -66,7 +67,7 @@ impl RLock {
         }
     }
 
-    /// As [`Lock::acquire_free`](crate::Lock::acquire_free).
+    /// Like [`Lock::acquire_free`](crate::Lock::acquire_free).
     #[inline]
     pub fn acquire_free(&self) -> bool {
         if self.acquire_again() {
@@ -93,7 +94,7 @@ impl RLock {
     /// Releases the lock once. Never blocks.
     ///
     /// # Errors
-    /// The calling thread does not hold it.
+    /// The calling thread does not hold the lock.
     #[inline]
     pub fn release(&self) -> Result<(), Error> {
         if !self.is_mine() {
@@ -109,10 +110,11 @@ impl RLock {
         Ok(())
     }
 
-    /// Releases the lock altogether, and returns how often the calling thread had it, for [`reacquire`](Self::reacquire).
+    /// Releases the lock completely. Returns how often the calling thread had acquired it, for
+    /// [`reacquire`](Self::reacquire).
     ///
     /// # Errors
-    /// The calling thread does not hold it.
+    /// The calling thread does not hold the lock.
     pub fn release_all(&self) -> Result<u32, Error> {
         if !self.is_mine() {
             return Err(Error::NotOwner);
@@ -123,10 +125,10 @@ impl RLock {
         Ok(count)
     }
 
-    /// Acquires the lock `count` times. The calling thread does not hold it.
+    /// Acquires the lock `count` times. The calling thread does not hold the lock.
     ///
     /// # Errors
-    /// As [`acquire`](Self::acquire).
+    /// The same as for [`acquire`](Self::acquire).
     #[inline]
     pub fn reacquire(&self, count: u32, context: &mut WaitContext<'_>) -> Result<Acquired, Error> {
         let acquired = self.cell().lock.acquire(self.0.arena(), context)?;
@@ -134,7 +136,7 @@ impl RLock {
         Ok(acquired)
     }
 
-    /// The calling thread, which has the lock, has it `count` times.
+    /// Records that the calling thread, which holds the lock, has acquired it `count` times.
     #[inline]
     fn own(&self, count: u32) {
         let (cell, arena) = (self.cell(), self.0.arena());
@@ -156,7 +158,7 @@ impl RLock {
         cell.lock.release(self.0.arena());
     }
 
-    /// Whether the calling thread holds the lock.
+    /// Returns whether the calling thread holds the lock.
     #[inline]
     pub fn is_mine(&self) -> bool {
         let cell = self.cell();
@@ -165,7 +167,7 @@ impl RLock {
             && cell.thread.load(Ordering::Relaxed) == ThreadIdent::current().get()
     }
 
-    /// How often the calling thread has the lock.
+    /// Returns how often the calling thread has acquired the lock and not released it.
     pub fn count(&self) -> u32 {
         match self.is_mine() {
             // Relaxed: the owner alone writes it.
@@ -174,17 +176,18 @@ impl RLock {
         }
     }
 
-    /// Whether some thread holds the lock, or died with its process while it did.
+    /// Returns whether some thread holds the lock, or died with its process while it did.
     pub fn is_locked(&self) -> bool {
         !self.owner().is_none()
     }
 
-    /// The process that holds the lock, alive or dead. [`Name::NONE`] if none does.
+    /// Returns the process that holds the lock, alive or dead. [`Name::NONE`] if none does.
     pub fn owner(&self) -> Name {
         self.cell().lock.owner()
     }
 
-    /// The lock is refused no more: the caller has repaired what it guards. Returns whether it was refused.
+    /// Ends the refusal: the caller has repaired the data that the lock guards. Returns whether the lock was
+    /// refused.
     pub fn recover(&self) -> bool {
         self.cell().lock.recover()
     }

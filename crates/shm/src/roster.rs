@@ -1,4 +1,4 @@
-//! The roster: which processes are in the family. (FORMAT.md, "The roster".)
+//! The roster: the processes of the family. (FORMAT.md, "The roster".)
 
 use interlock_os::process;
 use interlock_wait::primitive::{AtomicU32, Ordering};
@@ -10,16 +10,16 @@ use crate::layout::{LABEL_WORDS, Slot};
 use crate::name::Name;
 use crate::step;
 
-/// What a slot is used for, in the low bits of its phase.
+/// The use of a slot, in the low bits of its phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// For nothing.
+    /// The slot is free.
     Free,
-    /// It is kept for a process that is being started. That process has handles already.
+    /// It is reserved for a process that is being started. That process has handles already.
     Reserved,
-    /// A process has it.
+    /// A process uses it.
     Live,
-    /// Its process is dead, and what it had is being cleared away.
+    /// Its process is dead, and is being swept.
     Sweeping,
 }
 
@@ -39,14 +39,14 @@ fn state(phase: u32) -> State {
 }
 
 impl Slot {
-    /// The generation of its use, and what it is used for.
+    /// Returns the generation of the slot, and its use.
     pub(crate) fn now(&self) -> (u32, State) {
         // Acquire pairs with the Release of the process that changed it: what that one did before is done.
         let phase = self.phase.load(Ordering::Acquire);
         (phase >> STATE_BITS, state(phase))
     }
 
-    /// Whether it is used by `name`, which is not known to be dead.
+    /// Returns whether `name` uses the slot, and is not known to be dead.
     pub(crate) fn is_used_by(&self, name: Name) -> bool {
         let (generation, state) = self.now();
         generation == name.generation() && matches!(state, State::Live | State::Reserved)
@@ -59,11 +59,11 @@ impl Slot {
 }
 
 impl Arena {
-    /// Keeps a slot for a process that the caller is going to start. It has handles from the beginning of all that `parent` has,
-    /// or of nothing.
+    /// Reserves a slot for a process that the caller is going to start. From the beginning, it has handles of all
+    /// objects of `parent`, or none.
     ///
     /// # Errors
-    /// The family has as many processes as it can have.
+    /// The family has no room for more processes.
     pub(crate) fn reserve(&self, parent: Option<Name>) -> Result<Name, Error> {
         let kept = self.keep_free(parent).or_else(|| {
             self.sweep_all();
@@ -76,14 +76,14 @@ impl Arena {
         Ok(name)
     }
 
-    /// A slot that is free is kept, if there is one. Also returns how many births there were.
+    /// Reserves a free slot, if there is one. Also returns how many births there have been.
     fn keep_free(&self, parent: Option<Name>) -> Option<(Name, u32)> {
         let _guard = self.lock_roster();
         let (index, slot) = self.free_slot()?;
         Some((self.keep(index, slot, parent), self.births()))
     }
 
-    /// The caller holds the roster.
+    /// Reserves the slot. The caller holds the roster.
     fn keep(&self, index: u32, slot: &Slot, parent: Option<Name>) -> Name {
         let (generation, _) = slot.now();
         // Relaxed: the phase publishes it.
@@ -100,8 +100,8 @@ impl Arena {
         Name::new(index, generation)
     }
 
-    /// A free slot: after the one that was taken last, so that a name is reused as late as possible. The caller holds the
-    /// roster.
+    /// Returns a free slot. Searches from the last one that was taken, so that names are reused as late as
+    /// possible. The caller holds the roster.
     fn free_slot(&self) -> Option<(u32, &Slot)> {
         let header = self.header();
         let used = header.slots_used.get();
@@ -117,10 +117,10 @@ impl Arena {
         Some(found)
     }
 
-    /// The calling process takes the slot that was kept for it.
+    /// Takes the slot that was reserved for the calling process.
     ///
     /// # Errors
-    /// The slot is not kept for it any more, or the kernel does not watch over its life.
+    /// The slot is not reserved for it any more, or the kernel can't watch its life.
     pub(crate) fn take_slot(&self, name: Name) -> Result<(), Error> {
         let slot = self.slot(name.slot());
         if slot.now() != (name.generation(), State::Reserved) {
@@ -147,11 +147,12 @@ impl Arena {
         Ok(())
     }
 
-    /// A fork for which the slot of `name` was kept is over: there is a child now, or never will be.
+    /// Called when a fork for which the slot of `name` was reserved is over: either there is a child now, or there
+    /// never will be.
     pub(crate) fn has_forked(&self, name: Name) {
         let slot = self.slot(name.slot());
         if !slot.is_used_by(name) {
-            return; // the child is dead already, and the slot may be kept for another one
+            return; // the child is dead already, and the slot may be reserved for another one
         }
         let parent = &slot.parent;
         // Relaxed: it is for those who find the slot kept long after. The child that has it does not look.
@@ -163,8 +164,8 @@ impl Arena {
         );
     }
 
-    /// Gives up a slot that was kept for a process which does not start, and notes `pid` in one whose process did: so its death is
-    /// seen even if it dies before it comes to its slot.
+    /// If the process could not be started, gives its slot up. If it was, stores its `pid`, so that its death is
+    /// noticed even if it dies before it comes to its slot.
     pub fn started(&self, name: Name, pid: Option<u32>) {
         let slot = self.slot(name.slot());
         let is_kept = || slot.now() == (name.generation(), State::Reserved);
@@ -172,14 +173,14 @@ impl Arena {
             None if is_kept() => self.sweep(name),
             Some(pid) => {
                 let start_time = process::start_time(pid);
-                // Who holds the roster keeps the slot from being kept for another process, but not from being cleared: then this
-                // is written to a free slot, which is emptied before it is used again.
+                // As long as this thread holds the roster, the slot can't be reserved for another process. But it
+                // can be swept. In that case, this writes to a free slot, which is cleared before it is used again.
                 let _guard = self.lock_roster();
                 if !is_kept() {
                     return;
                 }
                 step::at("started.kept");
-                // The process itself may be here at the same time, and writes the same.
+                // The process itself may write the same at the same time.
                 if let Some(start_time) = start_time {
                     slot.start_time.set(start_time);
                 }
@@ -190,7 +191,8 @@ impl Arena {
         }
     }
 
-    /// How many processes are in the family, or are dead without anybody having noticed. For tests, and for reports.
+    /// Returns how many processes are in the family, including dead ones that were not noticed yet. For tests, and
+    /// for reports.
     pub fn processes(&self) -> usize {
         let used = self.header().slots_used.get();
         (1..used)
@@ -198,29 +200,31 @@ impl Arena {
             .count()
     }
 
-    /// Whether the process `name` is dead for all. Asks nobody: a death that nobody has noticed yet is not seen.
+    /// Returns whether the process `name` is marked as dead. Does not ask the kernel, so it misses a death that no
+    /// process has noticed yet.
     pub fn is_known_dead(&self, name: Name) -> bool {
         !self.slot(name.slot()).is_used_by(name)
     }
 
-    /// Whether the process `name` is dead, and what it had is cleared away. Asks nobody: as [`is_known_dead`](Self::is_known_dead).
+    /// Returns whether the process `name` is dead and swept. Does not ask the kernel, like
+    /// [`is_known_dead`](Self::is_known_dead).
     pub fn is_cleared_away(&self, name: Name) -> bool {
         self.slot(name.slot()).now().0 != name.generation()
     }
 
-    /// Names the calling process for messages. The first 48 bytes are kept.
+    /// Sets the label of the calling process, for messages. Keeps its first 48 bytes.
     pub fn set_label(&self, label: &str) {
         write_label(&self.slot(self.me().slot()).label, label);
     }
 }
 
-/// Set beside the parent's name when its fork is over.
+/// A flag beside the parent's name. It is set when the fork is over.
 pub(crate) const HAS_FORKED: u32 = 1 << 30;
 
-/// After how many births one looks for processes that died unseen.
+/// After this many births, a process looks for processes that died unnoticed.
 pub(crate) const BIRTHS: u32 = 64;
 
-/// How many slots at least are used in turn, before the first is used again.
+/// The least number of slots that are used in turn before the first is used again.
 const LEAST_ROTATION: u32 = 64;
 
 pub(crate) fn write_label(words: &[Field64; LABEL_WORDS], label: &str) {
@@ -243,13 +247,13 @@ pub(crate) fn read_label(words: &[Field64; LABEL_WORDS]) -> String {
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
-/// Whether `word`, a life word, names a thread that holds it, and none that died.
+/// Returns whether `word`, a life word, names a living thread that holds it.
 pub(crate) fn is_held(word: &AtomicU32) -> bool {
     // Acquire pairs with what the kernel did when the holder died.
     names_the_living(word.load(Ordering::Acquire))
 }
 
-/// Whether a life word with this value names a thread that holds it, and none that died.
+/// Returns whether a life word with this value names a living thread that holds it.
 pub(crate) fn names_the_living(value: u32) -> bool {
     use interlock_os::life::LifeWord;
     value & LifeWord::DIED == 0 && value & LifeWord::HOLDER != 0

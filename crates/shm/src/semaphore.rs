@@ -15,10 +15,11 @@ use crate::permits::Permits;
 use crate::resource::SharedResource;
 use crate::step;
 
-/// A number of permits in shared memory. Any process may take one, and any may give one.
+/// A number of permits in shared memory. Any process may take or give a permit.
 ///
-/// A permit that a process has taken by [`acquire_guarded`](Self::acquire_guarded) comes back when it dies. One that it has
-/// taken by [`acquire`](Self::acquire) does not, since another process may give it; how many are lost that way is counted.
+/// A permit that a process has taken by [`acquire_guarded`](Self::acquire_guarded) comes back when the process
+/// dies. A permit that it has taken by [`acquire`](Self::acquire) does not, because another process may give it;
+/// the semaphore counts how many are lost in this way.
 #[derive(Clone, Debug)]
 pub struct Semaphore(Placed<SemaphoreCell>);
 
@@ -26,7 +27,7 @@ impl Semaphore {
     /// The most permits that a semaphore can have.
     pub const MOST: u32 = (1 << 31) - 1;
 
-    /// A semaphore in `arena` with `permits`, and never more than `most`.
+    /// Creates a semaphore in `arena` with `permits`, and never more than `most`.
     ///
     /// # Errors
     /// The arena is full.
@@ -44,19 +45,19 @@ impl Semaphore {
         Ok(Semaphore(Placed::new(object)))
     }
 
-    /// The semaphore `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the semaphore `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         arena
             .open::<SemaphoreCell>(id)
             .map(|object| Semaphore(Placed::new(object)))
     }
 
-    /// The object that the semaphore is.
+    /// Returns the object that the semaphore is.
     pub fn object(&self) -> &Object {
         self.0.object()
     }
 
-    /// Takes a permit, which may be given back by any process. It stays taken if this one dies.
+    /// Takes a permit, which any process may give back. It stays taken if this process dies.
     ///
     /// Blocks until there is a permit, or `context` ends the wait.
     ///
@@ -67,7 +68,8 @@ impl Semaphore {
         self.take(false, context)
     }
 
-    /// Takes a permit, without a guard, if that takes one access. `false` says nothing: [`acquire`](Self::acquire) tells. Never blocks.
+    /// Takes a permit, without a guard, if that takes a single access. `false` says nothing about the semaphore:
+    /// the caller then calls [`acquire`](Self::acquire). Never blocks.
     #[inline]
     pub fn acquire_free(&self) -> bool {
         self.cell().take_as_user(self.0.arena().me())
@@ -76,8 +78,8 @@ impl Semaphore {
     /// Takes a permit that comes back when this process dies, unless it has given it back by
     /// [`release_guarded`](Self::release_guarded).
     ///
-    /// A process can note what it has taken of about a hundred semaphores and barriers at once. Beyond that this is
-    /// [`acquire`](Self::acquire).
+    /// A process can have claims to about a hundred semaphores and barriers at once. Beyond that, this is the same
+    /// as [`acquire`](Self::acquire).
     ///
     /// Blocks until there is a permit, or `context` ends the wait.
     ///
@@ -96,7 +98,8 @@ impl Semaphore {
         }
     }
 
-    /// Takes a permit if there is one. `flag` is [`Permits::WAITERS`] if the caller sleeps else, and may have slept before.
+    /// Takes a permit if there is one. `flag` is [`Permits::WAITERS`] if the caller sleeps otherwise, and may have
+    /// slept before.
     fn try_take(&self, is_guarded: bool, flag: u64) -> bool {
         let (cell, arena) = (self.cell(), self.0.arena());
         let held = cell.open(arena, self.0.id());
@@ -111,11 +114,11 @@ impl Semaphore {
             true => entry.claim.guard(),
             false => entry.claim.add(1),
         };
-        // A release has woken this thread, and cleared the flag for all sleepers.
+        // A release has woken this thread, but cleared the flag for all sleepers.
         let next = Permits::of(permits - 1).flagged(word.0 | flag);
         cell.ledger.change(arena, entry, claim, [next.0, lost.0]);
         if !is_guarded {
-            // A process that comes twice in a row is alone, it seems.
+            // A process that comes twice in a row is probably the only user.
             let me = arena.me();
             let is_last = cell.last.get() == me.word();
             cell.last.set(me.word());
@@ -149,7 +152,7 @@ impl Semaphore {
             if wake == Wake::Notified {
                 continue;
             }
-            // The wake-up that came with a permit may have been this thread's: pass it on.
+            // This thread may have got the wake-up for a permit: pass it on.
             if self.value() > 0 {
                 cell.wake(1);
             }
@@ -160,7 +163,7 @@ impl Semaphore {
     /// Takes a permit as [`acquire`](Self::acquire) does, if there is one. Never blocks.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no permit.
     pub fn try_acquire(&self) -> Result<(), Error> {
         match self.value() {
             0 => Err(Error::Ended(Wake::TimedOut)),
@@ -171,7 +174,7 @@ impl Semaphore {
     /// Gives `permits` permits, whichever process took them. Never blocks.
     ///
     /// # Errors
-    /// The semaphore would have too many. It has as many as before.
+    /// The semaphore would have too many permits. Nothing has changed.
     #[inline]
     pub fn release(&self, permits: u32) -> Result<(), Error> {
         match permits == 1 && self.cell().give_as_user(self.0.arena().me()) {
@@ -183,7 +186,7 @@ impl Semaphore {
     /// Gives back a permit that was taken by [`acquire_guarded`](Self::acquire_guarded). Never blocks.
     ///
     /// # Errors
-    /// The semaphore would have too many. It has as many as before.
+    /// The semaphore would have too many permits. Nothing has changed.
     #[inline]
     pub fn release_guarded(&self) -> Result<(), Error> {
         self.give(1, true)
@@ -218,19 +221,19 @@ impl Semaphore {
         Ok(())
     }
 
-    /// How many permits there are to take.
+    /// Returns how many permits can be taken.
     pub fn value(&self) -> u32 {
         Permits(self.cell().ledger.words()[0]).count()
     }
 
-    /// How many permits were lost: taken by [`acquire`](Self::acquire) in processes that died without having given as many. Clears
-    /// away first what died.
+    /// Returns how many permits were lost, because processes took them by [`acquire`](Self::acquire) and died
+    /// without giving as many. Sweeps dead processes first.
     pub fn lost_permits(&self) -> u32 {
         self.0.arena().sweep_all();
         u32::try_from(self.cell().ledger.words()[1]).unwrap_or(u32::MAX)
     }
 
-    /// The calling process claims nothing but its guarded permits from now on.
+    /// Reduces the claim of the calling process to its guarded permits.
     pub(crate) fn forgive(&self) {
         let (cell, arena) = (self.cell(), self.0.arena());
         let _held = cell.open(arena, self.0.id());
@@ -248,7 +251,7 @@ impl Semaphore {
 }
 
 impl SemaphoreCell {
-    /// Holds the ledger for a few instructions. The semaphore, which is `id`, has no user then.
+    /// Holds the ledger for a few instructions. Meanwhile the semaphore, whose number is `id`, has no user.
     #[inline]
     fn open<'a>(&'a self, arena: &'a Arena, id: Id) -> Held<'a> {
         let held = self.ledger.open(arena);
@@ -263,8 +266,8 @@ impl SemaphoreCell {
         wake_shared(&self.wakes, most);
     }
 
-    /// Gives back what a dead process has claimed of this semaphore, which is `id`. `entry` tells what that is, once the ledger is
-    /// open.
+    /// Settles the claim of a dead process to this semaphore, whose number is `id`. `entry` returns the claim, when
+    /// the ledger is open.
     pub(crate) fn settle(&self, arena: &Arena, id: Id, entry: impl FnOnce() -> Option<Entry>) {
         let held = self.open(arena, id);
         let Some(entry) = entry() else {

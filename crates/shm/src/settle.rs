@@ -1,5 +1,5 @@
-//! What a sweep gives back of a dead process's claims and places in lines, and what a process gives up that ends in order. (FORMAT.md,
-//! "Claims" and "Condition".)
+//! Settles the claims of a dead process, and takes its threads out of lines. Also ends the claims of a process that
+//! exits normally. (FORMAT.md, "Claims" and "Condition".)
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::semaphore::Semaphore;
 use crate::step;
 
 impl Arena {
-    /// Settles what the dead process `name` has claimed. May be done again.
+    /// Settles the claims of the dead process `name`. May be repeated.
     pub(crate) fn settle_claims(&self, name: Name) {
         let slot = name.slot();
         for (index, place) in self.slot(slot).claims.iter().enumerate() {
@@ -24,7 +24,8 @@ impl Arena {
             let Some(id) = Claim::of_word(word).id() else {
                 continue;
             };
-            // The ledger's lock may be in the dead process's hands, and the entry changes when it is opened.
+            // The dead process may have held the ledger's lock. If so, the entry may change when the ledger is
+            // opened.
             let again = || {
                 // Relaxed: the ledger orders it.
                 let word = place.load(Ordering::Relaxed);
@@ -35,15 +36,16 @@ impl Arena {
             } else if let Some(cell) = self.cell_held_by::<BarrierCell>(slot, id) {
                 cell.settle(self, name, again);
             }
-            // What is left is of an object that the process closed.
-            // Relaxed: the slot's phase publishes it.
+            // A leftover entry belongs to an object that the process closed. Relaxed: the slot's phase publishes
+            // it.
             place.store(0, Ordering::Relaxed);
             step::at("claims.settled");
         }
     }
 
-    /// The calling process is about to end in order. What it has taken of semaphores without a guard, and not given, is no loss then: such
-    /// permits may travel, and the process did all that it had to do. Never blocks.
+    /// Called when the calling process is about to exit normally. Permits that it has taken without a guard, and
+    /// not given, do not count as lost: such permits may pass between processes, and this process has done its
+    /// part. Never blocks.
     pub fn end_in_order(self: &Arc<Self>) {
         if self.me().is_none() {
             return;
@@ -57,7 +59,7 @@ impl Arena {
         }
     }
 
-    /// Takes the threads of the dead process `name` out of the lines in which they stand. May be done again.
+    /// Takes the threads of the dead process `name` out of their lines. May be repeated.
     pub(crate) fn leave_lines(&self, name: Name) {
         let slot = name.slot();
         // Acquire pairs with the Release in `take_node`.

@@ -1,4 +1,4 @@
-//! Sleeping for what any process that shares an object can end, by what it does or by its death. (FORMAT.md, "Sharers".)
+//! Sleeps until any process that shares an object acts, or dies. (FORMAT.md, "Sharers".)
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::name::Name;
 use crate::resource::SharedResource;
 use crate::roster::{State, is_held};
 
-/// How many processes' lives one sleeper watches at once.
+/// How many processes one sleeper watches at once.
 const WATCHED: usize = 120;
 
-/// How often a sleeper looks at the lives of the others.
+/// How often a sleeper checks the other processes.
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Arena {
     /// Sleeps until `word` is not `expected`, a process dies that has a handle of `id`, or `context` ends the wait.
     ///
-    /// [`Wake::Notified`] says that the caller should look again. What a dead process had is given back then.
+    /// [`Wake::Notified`] means that the caller should check again. By then, a dead process is swept.
     pub(crate) fn sleep_among(
         &self,
         (word, expected): (&AtomicU32, u32),
@@ -57,11 +57,12 @@ impl Arena {
         }
     }
 
-    /// The other processes that have a handle of `id`: those first whose slots follow the caller's, so that in a large family each
-    /// is watched by some. `None` if one of them is dead, and the process that cleared it away died meanwhile: that is done now.
+    /// Returns the other processes that have a handle of `id`. Those whose slots follow the caller's come first, so
+    /// that in a large family each process is watched by some others. Returns `None` if one of them was dead, and
+    /// its sweeper died, too: this has now completed the sweep.
     fn sharers(&self, id: Id) -> Option<Vec<Name>> {
         let me = self.me().slot();
-        // Relaxed: a process that joins later is told of.
+        // Relaxed: a process that joins later wakes the sleepers.
         let used = self.header().slots_used.get();
         let others = (me + 1..used).chain(1..me.min(used));
         let mut sharers = Vec::new();
@@ -80,7 +81,8 @@ impl Arena {
         Some(sharers)
     }
 
-    /// The calling process has taken its slot: those that sleep among others look at it, too.
+    /// Called when the calling process has taken its slot: wakes the threads that sleep among sharers, so that they
+    /// watch it, too.
     pub(crate) fn tell_of_joining(&self) {
         let joined = &self.header().joined;
         // Release pairs with the Acquire in `sleep_among`.

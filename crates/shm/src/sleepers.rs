@@ -36,7 +36,8 @@ impl Sleepers {
         })
     }
 
-    /// As [`wait`](Self::wait), until the word `beside` has changed at the latest; `is_ready` tells of that, too.
+    /// Like [`wait`](Self::wait), but also returns when the word `beside` has changed; `is_ready` has to check for
+    /// that, too.
     pub(crate) fn wait_beside(
         &self,
         is_ready: &(dyn Fn() -> bool + Sync),
@@ -107,10 +108,11 @@ impl Sleepers {
         }
     }
 
-    /// Wakes all threads, after a change that is not made in a word. A thread either sees the change, or is seen here.
+    /// Wakes all threads, after a change that is not made in a word. A thread either sees the change, or is woken
+    /// here.
     pub(crate) fn tell(&self) {
-        // SeqCst: pairs with `announce`: a thread that announces itself later sees what the caller did before; one that did so
-        // before is seen here.
+        // SeqCst: pairs with `announce`: a thread that announces itself later sees what the caller did before; a
+        // thread that did so before is woken here.
         let word = self.0.fetch_add(ONE_WAKE_UP, Ordering::SeqCst);
         if word & SOME != 0 {
             wake_shared(&self.0, u32::MAX);

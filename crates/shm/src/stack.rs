@@ -11,7 +11,7 @@ use crate::message::Message;
 use crate::own_block::OwnBlock;
 use crate::step;
 
-/// The length that says that the message is in a block.
+/// The value of the length that marks a message in a block.
 const IN_BLOCK: u32 = u32::MAX;
 const LARGEST_SEGMENT: usize = 256 << 10;
 const LARGEST_SPARE: usize = 64 << 10;
@@ -19,14 +19,14 @@ const LARGEST_SPARE: usize = 64 << 10;
 /// No segment.
 const NOWHERE: Bounds = Bounds { first: 0, last: 0 };
 
-/// Holds the lock of a stack, the writer's of its log. Of the log it has the words, and the segments.
+/// Holds the lock of a stack, which is the writer lock of its log. It uses the words and the segments of the log.
 pub(crate) struct Stack<'a> {
     view: LogView<'a>,
-    /// The count of messages, and where the last one begins: 0 if there is none.
+    /// The count of messages, and the position of the last one, 0 if there is none.
     tail: Place,
     bounds: Bounds,
     _held: Held<'a>,
-    /// A segment that nobody needs any more. It is freed after the lock.
+    /// A segment that is not needed any more. It is freed after the lock is released.
     retired: Option<OwnBlock>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Stack<'a> {
 #[derive(Clone, Copy)]
 struct Record {
     length: u32,
-    /// Where the message below begins.
+    /// The position of the message below.
     below: u32,
 }
 
@@ -66,14 +66,14 @@ impl LogView<'_> {
             (u64::from(high) << 32 | u64::from(low)) as usize
         };
         let block = self.arena.block_at(number(0));
-        // A record leads to a block of the object at all times.
+        // A record always links to a block of the object.
         let block = block.unwrap_or_else(|| unreachable!("a message leads to no block"));
         (block, number(8))
     }
 }
 
 impl<'a> Stack<'a> {
-    /// Holds the lock. If a process died while it held it, the stack is mended.
+    /// Acquires the lock. If a process died while it held it, mends the stack.
     pub(crate) fn lock(view: LogView<'a>, context: &mut WaitContext<'_>) -> Result<Self, Error> {
         debug_assert_eq!(view.counts, Counts::Stack);
         let held = view.hold(&view.log.writer, context)?;
@@ -93,7 +93,7 @@ impl<'a> Stack<'a> {
         })
     }
 
-    /// How many messages are there.
+    /// Returns how many messages are there.
     pub(crate) fn len(&self) -> u32 {
         self.tail.count
     }
@@ -106,7 +106,7 @@ impl<'a> Stack<'a> {
         Ok(())
     }
 
-    /// Puts a message of `length` bytes, which are in `block`, on the top.
+    /// Puts a message whose `length` bytes are in `block` on the top.
     pub(crate) fn push_block(&mut self, block: OwnBlock, length: usize) -> Result<(), Error> {
         let mut place = [0; 16];
         place[..8].copy_from_slice(&(block.offset() as u64).to_le_bytes());
@@ -131,7 +131,7 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Where a record of `units` units can begin: behind the last one, or in a new segment.
+    /// Returns the place for a record of `units` units: behind the last record, or in a new segment.
     fn place(&mut self, units: u32) -> Result<u32, Error> {
         let LogView { arena, id, log, .. } = self.view;
         // (The end of the arena is one more than the last position.)
@@ -158,7 +158,7 @@ impl<'a> Stack<'a> {
             None => arena.allocate(size.clamp(FIRST_SEGMENT, LARGEST_SEGMENT), Owner::Object(id))?,
         };
         step::at("stack.segment");
-        // The segment begins with the bounds of the one below. An empty one, which is below nothing, is left over.
+        // The segment begins with the bounds of the one below. An empty segment is left over, and has none below.
         let below = match self.tail.at {
             0 => self.retire(self.bounds),
             _ => self.bounds,
@@ -170,8 +170,8 @@ impl<'a> Stack<'a> {
         Ok(bounds.first + 1)
     }
 
-    /// Gets the message on the top by `read`. There is one, says the caller. Calls `after` when the message is taken and the lock is
-    /// released.
+    /// Gets the message on the top by `read`. The caller knows that there is one. Calls `after` when the message is
+    /// taken and the lock is released.
     pub(crate) fn pop<T, E>(
         mut self,
         read: impl FnOnce(Message<'_>) -> Result<T, E>,
@@ -202,7 +202,7 @@ impl<'a> Stack<'a> {
         let count = self.tail.count;
         self.bounds = NOWHERE;
         self.publish(0, 0);
-        // What they lay in is linked nowhere now.
+        // Nothing links to their segments and blocks now.
         self.view.mend_stack();
         count
     }
@@ -221,7 +221,7 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// A segment is not needed any more: it is the spare one, or freed. Returns no segment.
+    /// Gives up a segment that is not needed any more: makes it the spare one, or frees it. Returns [`NOWHERE`].
     fn retire(&mut self, left: Bounds) -> Bounds {
         let LogView { arena, log, .. } = self.view;
         if let Some(block) = arena.block_at(left.first as usize * UNIT) {
@@ -237,7 +237,7 @@ impl<'a> Stack<'a> {
         NOWHERE
     }
 
-    /// From now on `at` is the top, and there are `count` messages.
+    /// Publishes `at` as the top, and `count` as the number of messages.
     fn publish(&mut self, at: u32, count: u32) {
         let log = self.view.log;
         // Relaxed: the lock orders it.
@@ -252,8 +252,8 @@ impl<'a> Stack<'a> {
 }
 
 impl LogView<'_> {
-    /// Notes in the head how many messages were put so far, and how many are there now. If there are more than when that was done
-    /// last, they were put since.
+    /// Notes in the head how many messages have been put so far, and how many are there now. If there are more than
+    /// at the last note, they have been put since.
     pub(crate) fn note_puts(&self) {
         // These are relaxed: the lock orders them.
         let noted = Place::of_word(self.log.head.load(Ordering::Relaxed));
@@ -266,8 +266,8 @@ impl LogView<'_> {
         self.log.head.store(noted.word(), Ordering::SeqCst);
     }
 
-    /// Frees the blocks that are linked nowhere, makes the segment anew, and counts a put that was not counted. The caller holds the
-    /// lock.
+    /// Frees the blocks that nothing links to, computes the segment again, and counts a put that was not counted.
+    /// The caller holds the lock.
     #[cold]
     fn mend_stack(&self) {
         let LogView { arena, id, log, .. } = *self;
@@ -286,7 +286,7 @@ impl LogView<'_> {
             if record.length == IN_BLOCK {
                 linked.push(self.block_of(at).0.offset);
             }
-            // Most records are in the segment of the one above.
+            // Most records are in the segment of the record above.
             if !segment.holds(at)
                 && let Some(block) = segment_of(at)
             {

@@ -1,9 +1,9 @@
-//! The steps of FORMAT.md by name, so that a test can have a process die at each.
+//! The steps of FORMAT.md by name, so that a test can make a process die at each.
 
 #[cfg(feature = "steps")]
 pub use armed::{arm, call, passed};
 
-/// The calling thread has come to step `name`. If the process was told to die here, it does.
+/// Called when the calling thread has come to step `name`. If a test has armed this step, the process dies here.
 #[inline]
 pub(crate) fn at(name: &'static str) {
     #[cfg(feature = "steps")]
@@ -29,24 +29,26 @@ mod armed {
     static LEFT: AtomicU32 = AtomicU32::new(0);
     static PASSED: WordLock<BTreeSet<&'static str>> = WordLock::new(BTreeSet::new());
 
-    /// From now on the process dies when it comes to step `name` for the `count`th time, counted from 1. Once in a process.
+    /// Makes the process die when it comes to step `name` for the `count`th time, counted from 1. May be called
+    /// once in a process.
     pub fn arm(name: &str, count: u32) {
         // Relaxed: the same thread comes to the step, or one that was started later.
         LEFT.store(count, Ordering::Relaxed);
         let _ = STEP.set(name.to_owned());
     }
 
-    /// When the process comes to step `name` for the first time from now on, it runs `work` there. Once in a process.
+    /// Makes the process run `work` when it next comes to step `name`. May be called once in a process.
     pub fn call(name: &'static str, work: impl Fn() + Send + Sync + 'static) {
         let _ = CALL.set((name, Box::new(work)));
     }
 
-    /// The steps that this process has come to so far.
+    /// Returns the steps that this process has come to so far.
     pub fn passed() -> Vec<&'static str> {
         PASSED.lock().iter().copied().collect()
     }
 
-    /// Notes a step. In a child that was forked while another thread was here the lock stays held: it does without notes.
+    /// Notes a step. In a child that was forked while another thread was here, the lock stays held, and no notes
+    /// are made.
     fn note(name: &'static str) {
         for _ in 0..100 {
             if let Some(mut passed) = PASSED.try_lock() {

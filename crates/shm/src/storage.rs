@@ -15,7 +15,7 @@ use crate::id::Id;
 use crate::objects::Object;
 use crate::step;
 
-/// Bytes in shared memory, all zero at first. They stay where they are as long as any process has a handle.
+/// Bytes in shared memory, all zero at first. They do not move as long as any process has a handle.
 #[derive(Debug)]
 pub struct Storage {
     object: Object,
@@ -24,10 +24,10 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// The most bytes that lie in the object's cell; more lie in a block.
+    /// The greatest size that fits into the object's cell; more bytes lie in a block.
     pub const IN_CELL: usize = size_of::<[u64; StorageCell::WORDS]>();
 
-    /// `length` bytes of `arena`.
+    /// Allocates `length` bytes in `arena`.
     ///
     /// # Errors
     /// The arena is full.
@@ -65,7 +65,7 @@ impl Storage {
         })
     }
 
-    /// The storage `id` of `arena`, which this process was given. `None` if it was not.
+    /// Opens the storage `id` of `arena`. `None` if this process was not given it.
     pub fn open(arena: &Arc<Arena>, id: Id) -> Option<Self> {
         if let Some(object) = arena.open::<StorageCell>(id) {
             // Relaxed: it does not change any more once another process has the object.
@@ -94,40 +94,40 @@ impl Storage {
         }
     }
 
-    /// The object that the storage is.
+    /// Returns the object that the storage is.
     pub fn object(&self) -> &Object {
         &self.object
     }
 
-    /// How many bytes it has.
+    /// Returns how many bytes it has.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether it has none.
+    /// Returns whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// The first 4 bytes as a number, if there are so many. Threads and processes see each change of it in one piece.
+    /// Returns the first 4 bytes as a number, if there are that many. The load is atomic.
     #[inline]
     pub fn load32(&self) -> Option<u32> {
         self.first().map(Field32::get)
     }
 
-    /// Writes the first 4 bytes, in one piece, if there are so many. Returns whether there are.
+    /// Stores the first 4 bytes atomically, if there are that many. Returns whether there are.
     #[inline]
     pub fn store32(&self, number: u32) -> bool {
         self.first().map(|field: &Field32| field.set(number)).is_some()
     }
 
-    /// As [`load32`](Self::load32), for 8 bytes.
+    /// Like [`load32`](Self::load32), for 8 bytes.
     #[inline]
     pub fn load64(&self) -> Option<u64> {
         self.first().map(Field64::get)
     }
 
-    /// As [`store32`](Self::store32), for 8 bytes.
+    /// Like [`store32`](Self::store32), for 8 bytes.
     #[inline]
     pub fn store64(&self, number: u64) -> bool {
         self.first().map(|field: &Field64| field.set(number)).is_some()
@@ -141,8 +141,8 @@ impl Storage {
         }
     }
 
-    /// Where the bytes are in this process, as long as `self` lives. What threads and processes do to them at once is for the program
-    /// to order.
+    /// Returns the address of the bytes in this process, valid as long as `self` lives. The program has to order
+    /// the concurrent accesses of threads and processes.
     pub fn address(&self) -> Option<NonNull<u8>> {
         self.object.arena().memory().address(self.offset, self.length)
     }

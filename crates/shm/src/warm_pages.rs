@@ -1,4 +1,4 @@
-//! How many pages of free blocks the family keeps. (FORMAT.md, "Blocks": "Warm pages".)
+//! Decides how many pages of free blocks the family keeps. (FORMAT.md, "Blocks": "Warm pages".)
 
 use std::sync::OnceLock;
 
@@ -10,23 +10,26 @@ use crate::blocks::Owner;
 use crate::layout::{ORDERS, PAGE};
 use crate::log_writer::LARGEST_SEGMENT;
 
-/// How many are kept for ever: 64 MiB.
+/// How many pages are kept for ever: 64 MiB.
 const ALWAYS: u32 = (64 << 20) / PAGE as u32;
-/// How many are kept while the family uses large blocks: 512 MiB, or this part of the machine's memory if that is less.
+/// How many bytes are kept while the family uses large blocks: 512 MiB, or one part in `PART_OF_MACHINE` of the
+/// machine's memory if that is less.
 const WHILE_USED: usize = 512 << 20;
 const PART_OF_MACHINE: usize = 16;
-/// From how many pages on a block is large: 1 MiB.
+/// A block of at least this many pages, 1 MiB, is large.
 const LARGE: u32 = (1 << 20) / PAGE as u32;
-/// The seconds after the allocation of a large block in which large blocks count as used. Programs that compute for a while between
-/// two large messages would wait for the kernel otherwise, which takes three times as long as the copy.
+/// For how many seconds after the allocation of a large block large blocks count as used. Otherwise, programs that
+/// compute for a while between two large messages would wait for the kernel, which takes three times as long as the
+/// copy.
 const IN_USE: u32 = 10;
-/// The pages of the largest segment of a queue, and how long blocks from that size on count as large ones in use: a queue that grows
-/// allocates one after the other. When it has been drained, its memory goes back soon.
+/// The pages of the largest segment of a queue, and for how many seconds blocks of at least that size count as
+/// large blocks in use: a growing queue allocates one after the other. When it has been drained, its memory goes
+/// back soon.
 const SEGMENT: u32 = (LARGEST_SEGMENT / PAGE) as u32;
 const SEGMENT_IN_USE: u32 = 2;
 
 impl Arena {
-    /// A block of `pages` pages is about to be allocated.
+    /// Called when a block of `pages` pages is about to be allocated.
     #[inline]
     pub(crate) fn note_use(&self, pages: u32) {
         let seconds_in_use = match pages {
@@ -38,7 +41,7 @@ impl Arena {
         used_until.set(used_until.get().max(seconds() + seconds_in_use));
     }
 
-    /// Whether a block that is freed keeps its `warm` pages.
+    /// Returns whether a block that is freed keeps its `warm` pages.
     #[inline]
     pub(crate) fn keeps(&self, warm: u32) -> bool {
         let all = self.header().warm_pages.get().saturating_add(warm);
@@ -49,8 +52,8 @@ impl Arena {
         seconds() <= self.header().used_until.get()
     }
 
-    /// Gives back what was kept while the family used large blocks, if it does not any more. A thread that waits for a message does this
-    /// once a second.
+    /// Gives back the pages that were kept while the family used large blocks, if it does not use them any more. A
+    /// thread that waits for a message does this once a second.
     #[inline]
     pub fn trim(&self) {
         if self.header().warm_pages.get() > ALWAYS {
@@ -73,7 +76,7 @@ impl Arena {
         }
     }
 
-    /// How many bytes of free blocks the family keeps. For tests, and for reports.
+    /// Returns how many bytes of free blocks the family keeps. For tests, and for reports.
     pub fn kept_bytes(&self) -> usize {
         self.header().warm_pages.get() as usize * PAGE
     }

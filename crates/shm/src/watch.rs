@@ -1,4 +1,5 @@
-//! One thread that waits for many queues at once, on behalf of tasks of event loops. (QUEUE_FORMAT.md, "Queue": "Waiting".)
+//! Lets one thread wait for many queues at once, on behalf of tasks of event loops. (QUEUE_FORMAT.md, "Queue":
+//! "Waiting".)
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ use crate::cells::Sleepers;
 use crate::name::Name;
 use crate::resource::SharedResource;
 
-/// What of a queue is waited for.
+/// The side of a queue that is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// A message, or the end of the queue.
@@ -26,7 +27,7 @@ pub struct Awaited<'a> {
 }
 
 impl<'a> Awaited<'a> {
-    /// `is_ready` looks by sequentially consistent loads.
+    /// Makes one side of a queue. `is_ready` checks by sequentially consistent loads.
     pub(crate) fn new(sleepers: &'a Sleepers, is_ready: impl Fn() -> bool + Send + Sync + 'a) -> Self {
         Awaited {
             sleepers,
@@ -34,7 +35,7 @@ impl<'a> Awaited<'a> {
         }
     }
 
-    /// Whether the operation of this side is worth a try now.
+    /// Returns whether an attempt of this side's operation is worth it now.
     pub fn is_ready(&self) -> bool {
         (self.is_ready)()
     }
@@ -46,28 +47,28 @@ impl fmt::Debug for Awaited<'_> {
     }
 }
 
-/// What a thread waits at for many queues, and where other threads of its process tell it to look at something else.
+/// The object at which a thread waits for many queues, and by which other threads of its process call it.
 #[derive(Debug, Default)]
 pub struct Watch {
     calls: AtomicU32,
 }
 
 impl Watch {
-    /// How many sides can be waited for at once.
+    /// The most sides that can be waited for at once.
     pub const MOST: usize = MOST_SHARED_WORDS - 1;
 
-    /// Nobody waits at it yet.
+    /// Creates a watch at which no thread waits.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How often it was called so far.
+    /// Returns how often it has been called so far.
     pub fn calls(&self) -> u32 {
         // Acquire pairs with the Release in `call`: its thread sees what the caller did before.
         self.calls.load(Ordering::Acquire)
     }
 
-    /// The word that a call changes, for a thread that has seen the call with the number `seen`.
+    /// Returns the word that a call changes, for a thread that has seen `seen` calls.
     pub(crate) fn word(&self, seen: u32) -> SharedWord<'_> {
         SharedWord {
             word: &self.calls,
@@ -82,25 +83,27 @@ impl Watch {
         wake_shared(&self.calls, 1);
     }
 
-    /// Waits until one of `awaited` may be ready, or somebody calls after the call with the number `seen`, or `context` ends
-    /// the wait. The thread that waits takes nothing: whatever woke it, it wakes the next thread that sleeps for the same.
+    /// Waits until one of `awaited` may be ready, until there have been more than `seen` calls, or until `context`
+    /// ends the wait. The waiting thread takes nothing: it passes each wake-up on to the next thread that sleeps
+    /// for the same queue.
     ///
-    /// A process that is killed between a put and the wake-up can leave a wait behind: so the caller waits at most a second,
-    /// and looks.
+    /// A process that is killed between a put and the wake-up can leave a sleeper behind. So the caller should wait
+    /// for at most a second, and then check.
     ///
     /// # Panics
-    /// There are more than [`MOST`](Self::MOST).
+    /// `awaited` contains more than [`MOST`](Self::MOST) sides.
     pub fn wait(&self, seen: u32, awaited: &[Awaited<'_>], context: &mut WaitContext<'_>) {
         self.sleep(seen, awaited, &mut |words| {
             block_shared(words, &SharedResource::new(ResourceKind::QueueGet), context);
         });
     }
 
-    /// As [`wait`](Self::wait), which also ends when one of the processes `lives` is dead. What it had is cleared away then, also if
-    /// the process that was at it died. May end for nothing. Of more processes than there is room for, the others are looked at 20 times a second.
+    /// Like [`wait`](Self::wait), but also returns when one of the processes `lives` is dead. By then the process
+    /// is swept, even if its first sweeper died. May return spuriously. If there are more processes than it can
+    /// watch, it checks the others 20 times a second.
     ///
     /// # Panics
-    /// As `wait`.
+    /// The same as for `wait`.
     pub fn wait_beside(
         &self,
         seen: u32,
@@ -125,12 +128,13 @@ impl Watch {
             word: &side.sleepers.0,
             expected: side.sleepers.announce(),
         }));
-        // After all announcements: what becomes ready later changes a word.
+        // Checked after all announcements: a side that becomes ready later changes a word.
         if !awaited.iter().any(Awaited::is_ready) {
             sleep(&words);
         }
         for (side, word) in awaited.iter().zip(words.iter().skip(1)) {
-            // Acquire pairs with the Release of the wake-up. One that this thread took came with a change of the word before.
+            // Acquire pairs with the Release of the wake-up. If this thread took a wake-up, the word had changed
+            // before.
             if word.word.load(Ordering::Acquire) != word.expected {
                 side.sleepers.pass_on(|| side.is_ready());
             }

@@ -1,4 +1,4 @@
-//! The arena's own parts: who is in the family, what lives, and what the dead leave.
+//! The arena's own parts: the processes of the family, the living objects, and the leftovers of dead processes.
 
 #![cfg(not(loom))]
 #![allow(
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use common::{Child, arena, eventually, within_a_minute};
 use interlock_shm::{Acquired, Arena, Block, Lock, OnOwnerDeath, Owner, step};
 
-/// What a process of the family may do with the arena's own parts. Ends with nothing left.
+/// Exercises the arena's own parts as a process of the family may. Leaves nothing behind.
 fn use_everything(arena: &Arc<Arena>) -> bool {
     let lock = Lock::new(arena, OnOwnerDeath::Tell).unwrap();
     let mine = Owner::Process(arena.me());
@@ -54,7 +54,7 @@ fn check_blocks(arena: &Arc<Arena>) {
     blocks.into_iter().for_each(|block| arena.free(block));
 }
 
-/// Nothing is left of the processes that died, once somebody has cleared them away.
+/// Checks that nothing is left of the dead processes, once they are swept.
 fn check_clean(arena: &Arc<Arena>, what: &str) {
     eventually(what, || {
         arena.sweep_all();
@@ -89,7 +89,7 @@ fn a_death_at_any_step_leaves_nothing() {
     }
 }
 
-/// C139: so does a death of the one that clears away.
+/// C139: a death of the sweeper leaves nothing either.
 #[test]
 fn a_death_while_clearing_away_leaves_nothing() {
     let arena = arena();
@@ -136,7 +136,7 @@ fn an_object_lives_as_long_as_somebody_has_a_handle() {
         })
     };
     drop(lock);
-    // The child has it still, so its number is not given out.
+    // The child still has it, so its number is not given out.
     let other = Lock::new(&arena, OnOwnerDeath::Tell).unwrap();
     assert_ne!(other.object().id(), id);
     assert!(Lock::open(&arena, id).is_none());
@@ -175,7 +175,7 @@ fn the_end_of_a_thread_is_not_the_death_of_its_process() {
         let (lock, arena) = (lock.clone(), Arc::clone(&arena));
         std::thread::spawn(move || {
             let _ = lock.acquire(&mut within_a_minute()).unwrap();
-            // Until somebody asks about it, and then a while.
+            // Lives until another process asks about it, and a while longer.
             eventually("somebody waits", || {
                 lock.object().arena().me() == arena.me() && lock.owner() != arena.me()
             });
@@ -208,7 +208,7 @@ fn a_grandchild_is_of_the_family() {
     ));
 }
 
-/// A process that is started otherwise gets the arena by its descriptor. (Here a forked one plays it.)
+/// A process that is started in another way gets the arena by its descriptor. (Here a forked child plays it.)
 #[test]
 fn a_started_process_has_what_it_was_given() {
     let arena = arena();
@@ -221,6 +221,6 @@ fn a_started_process_has_what_it_was_given() {
         arena.sweep_all();
         arena.processes() == 1
     });
-    // One that was given up is not kept.
+    // A slot that was given up is not reserved.
     assert!(Arena::adopt(arena.descriptor(), name).is_ok_and(|same| Arc::ptr_eq(&same, &arena)));
 }

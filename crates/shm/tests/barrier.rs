@@ -21,7 +21,7 @@ fn all_go_on_when_all_have_come_round_after_round() {
         (1..=100).all(|round| {
             came.release(1).unwrap();
             let number = barrier.wait(&mut within_a_minute());
-            // All three have come, and none can come again and again without the others.
+            // All three have come, and no party can come again and again without the others.
             let all = came.value();
             number.is_ok_and(|number| number < 3) && all >= 3 * round && all <= 3 * round + 2
         })
@@ -69,7 +69,7 @@ fn one_of_them_acts_before_all_go_on() {
     assert!(!barrier.is_broken());
 }
 
-/// C162: those who wait learn which process died, whether it waited or acted.
+/// C162: the waiting parties learn which process died, whether it waited or acted.
 #[test]
 fn a_death_breaks_it() {
     let arena = arena();
@@ -118,7 +118,7 @@ fn a_death_breaks_it() {
     }
 }
 
-/// C163: a time that is over breaks it for all; a reset lets the next round begin when those inside have left.
+/// C163: a timeout breaks it for all; a reset lets the next round begin when the parties inside have left.
 #[test]
 fn it_breaks_by_time_and_is_reset() {
     let arena = arena();

@@ -1,4 +1,4 @@
-//! Channels between processes: what is sent, and what the end of an end means.
+//! Channels between processes: messages, and the effects of closing an end.
 
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
@@ -80,7 +80,7 @@ fn the_last_writer_to_close_ends_the_channel_c181() {
     assert!(other.succeeded());
 }
 
-/// The child of a fork has all ends, like the child of the owner of a pipe.
+/// The child of a fork gets all ends, as with a pipe.
 #[test]
 fn a_child_that_closes_its_writer_sees_the_end_c181() {
     let _alone = alone();
@@ -99,7 +99,7 @@ fn a_child_that_closes_its_writer_sees_the_end_c181() {
     assert!(is_end(&others.receive(&mut within_a_minute())));
 }
 
-/// A receiver that sleeps is woken by the end of the last writer: closed here, or dead.
+/// A sleeping receiver is woken when the last writer is closed here, or dead.
 #[test]
 fn a_receiver_learns_of_the_end_at_once_c181() {
     let _alone = alone();

@@ -12,7 +12,8 @@ use interlock_os::doorbell::Doorbell;
 use interlock_shm::{Arena, ChannelReader, ChannelWriter, Error, channel, step};
 use interlock_wait::{Deadline, WaitContext};
 
-/// A pipe: its reader, its writer, the reader's descriptor, and the other end of that, which rings it.
+/// Creates a pipe: its reader, its writer, the reader's descriptor, and the other end of that descriptor, which
+/// rings it.
 fn pipe(arena: &Arc<Arena>) -> (ChannelReader, ChannelWriter, Arc<Doorbell>, Arc<Doorbell>) {
     let (hears, rings) = Doorbell::pipe().unwrap();
     let (hears, rings) = (Arc::new(hears), Arc::new(rings));
@@ -56,7 +57,7 @@ fn it_is_readable_as_long_as_there_is_a_message_c190() {
         }
         for round in [1, 2, 5] {
             assert!(!descriptor.is_readable() && !has_message(&reader));
-            // Another process sends: it has the end, and the descriptor, of which nobody asked there.
+            // Another process sends: it has the end, and the descriptor, for which no program has asked there.
             assert!(Child::run(|| (0..round).all(|i| send(&writer, 10 + 20_000 * i))).succeeded());
             for left in (0..round).rev() {
                 assert!(descriptor.is_readable() && has_message(&reader));
@@ -145,7 +146,7 @@ fn messages_go_through_the_descriptor_if_it_was_looked_at_before_them_c277() {
     assert!(matches!(receive(&reader), Err(Error::Moved)));
     assert!(matches!(reader.poll(&mut within_a_minute()), Err(Error::Moved)));
     assert!(!descriptor.is_readable());
-    // What somebody writes stays.
+    // Bytes that a program writes stay.
     rings.ring();
     assert!(matches!(receive(&reader), Err(Error::Moved)));
     assert!(descriptor.is_readable());
@@ -164,7 +165,7 @@ fn the_one_that_sends_may_look_at_the_descriptor_too_c277() {
     assert!(matches!(receive(&reader), Err(Error::Moved)) && !descriptor.is_readable());
 }
 
-/// A process may have duplicates of the descriptor, and nothing else: the channel does not know of it, and the kernel does.
+/// A process may have only duplicates of the descriptor. The channel does not know of it, but the kernel does.
 #[test]
 fn a_channel_that_has_moved_outlives_its_reader_c366() {
     let _alone = alone();
@@ -179,7 +180,7 @@ fn a_channel_that_has_moved_outlives_its_reader_c366() {
     drop(writer);
     assert!(matches!(receive(&reader), Err(Error::Moved)));
     assert!(matches!(reader.poll(&mut within_a_minute()), Err(Error::Moved)));
-    // In one that has not moved a reader that is gone is the end.
+    // In a channel that has not moved, a closed reader is the end.
     let (reader, writer, ..) = pipe(&arena);
     drop(reader);
     assert!(matches!(

@@ -69,7 +69,8 @@ fn a_reentrant_lock_is_released_altogether_and_taken_back() {
     assert_eq!((lock.count(), condition.waiting()), (2, 0));
 }
 
-/// C159: neither to one that died in line, nor to one that has given up, nor to one that is killed before it comes for it.
+/// C159: a notification goes neither to a thread that died in line, nor to one that has given up, nor to one that
+/// is killed before it uses it.
 #[test]
 fn no_notification_is_spent_on_the_dead() {
     let arena = arena();
@@ -152,7 +153,8 @@ fn the_401st_thread_of_a_process_is_refused() {
     });
 }
 
-/// Threads that wait, of a process that dies, are all taken out of the line, and the next process in the slot has all nodes.
+/// The waiting threads of a process that dies are all taken out of the line, and the next process in the slot gets
+/// all nodes.
 #[test]
 fn the_death_of_a_process_with_many_waiters_leaves_no_place_taken_c367() {
     const THREADS: usize = 200;

@@ -48,7 +48,7 @@ fn write(loan: &Loan, at: usize, byte: u8) {
     unsafe { place(loan, at).write_volatile(byte) }
 }
 
-/// How many mappings this process has of the arena.
+/// Returns how many mappings this process has of the arena.
 fn mappings(arena: &Arena) -> usize {
     let inode = format!(" {} ", arena.inode());
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
@@ -65,7 +65,7 @@ fn what_is_lent_is_seen_by_nobody_else_c211() {
     write(&loan, 5, 2);
     let child = Child::run(|| {
         await_signal(&told);
-        // The child has what was written before the fork, and not what is written after it.
+        // The child sees the bytes that were written before the fork, and not those that are written after it.
         let seen = [byte(&loan, 5), byte(&loan, 6), byte(&loan, LENGTH - 1)];
         write(&loan, 7, 4);
         tells.release(1).unwrap();
@@ -96,7 +96,7 @@ fn what_is_lent_is_seen_by_nobody_else_c211() {
     assert!(getter.succeeded());
 }
 
-/// What the child of a fork has of a value of its parent: a copy, which it drops.
+/// Makes the copy that the child of a fork gets of its parent's value, and drops.
 #[expect(unsafe_code, reason = "a fork copies all values")]
 fn unsafe_copy<T>(value: &T) -> T {
     // SAFETY: the caller is a child that ends without dropping the original.
@@ -137,7 +137,7 @@ fn a_loan_ends_with_the_last_that_has_it_c212() {
         assert_eq!((arena.used_bytes(), arena.objects()), (before, objects));
     }
 
-    // The receiver is killed, and its child goes on to see it whole.
+    // The receiver is killed, and its child still sees the message whole.
     let receiver = Child::run(|| {
         let loan = lend(&queue, 3);
         let grandchild = Child::run(|| {
@@ -237,7 +237,7 @@ fn warm_pages_go_back_after_a_while_c210() {
     let queue = Queue::new(&arena, None).unwrap();
     let before = arena.used_bytes();
     let always = 64 << 20;
-    // One that dies while it gives them back.
+    // A process that dies while it gives them back.
     for name in ["block.unlinked", "block.freed"] {
         for i in 0..6 {
             queue.try_put(&vec![i; 20 << 20]).unwrap();
@@ -266,7 +266,8 @@ fn warm_pages_go_back_after_a_while_c210() {
         arena.kept_bytes() <= always
     });
     assert_eq!(arena.used_bytes(), before);
-    // What was warm, or said to be, is there and zero or whole: the next message comes out as it was put in.
+    // Pages that were warm, or marked as warm, exist, and are zero or intact: the next message comes out as it was
+    // put in.
     queue.try_put(&vec![7; 20 << 20]).unwrap();
     assert!(queue.try_get().unwrap() == vec![7; 20 << 20]);
 }

@@ -42,7 +42,7 @@ fn the_next_owner_is_told_of_a_death() {
             Child::run(|| matches!(lock.acquire(&mut within_a_minute()), Ok(Acquired::OwnerDied(_))));
         child.kill();
         assert!(waiter.succeeded());
-        // The waiter ended while it held the lock.
+        // The waiter exited while it held the lock.
         let Ok(Acquired::OwnerDied(name)) = lock.acquire(&mut within_a_minute()) else {
             panic!("the waiter's death is not told");
         };

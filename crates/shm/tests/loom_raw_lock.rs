@@ -14,7 +14,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
-/// The kernel and the roster: who is dead, and who sleeps.
+/// The kernel and the roster: the dead processes, and the sleepers.
 #[derive(Default)]
 struct Family {
     dead: Mutex<[bool; 4]>,
@@ -28,7 +28,8 @@ struct Process {
 }
 
 impl Process {
-    /// The process dies: what it holds stays as it is, and the kernel wakes those who sleep for it.
+    /// Lets the process die: the locks that it holds stay as they are, and the kernel wakes the threads that sleep
+    /// for it.
     fn die(self) {
         self.family.dead.lock().unwrap()[self.number as usize] = true;
         self.family.sleepers.notify_all();
@@ -62,7 +63,8 @@ impl Peers for Process {
     }
 }
 
-/// Plain memory beside a lock: loom fails when two are at it at once, or one does not see what the other did.
+/// Plain memory beside a lock. Loom fails if two processes use it at once, or if one does not see the other's
+/// writes.
 #[derive(Default)]
 struct Guarded {
     lock: RawLock,
@@ -98,7 +100,7 @@ impl Scene {
         }
     }
 
-    /// Starts a process that has the lock once, and ends then, holding it or not.
+    /// Starts a process that acquires the lock once, and then exits, holding it or not.
     fn spawn(
         &self,
         number: u32,
@@ -146,7 +148,7 @@ fn a_death_keeps_nobody_out_and_one_is_told() {
             .into_iter()
             .filter(|&acquired| acquired != Acquired::Free);
         let told: Vec<_> = told.collect();
-        // If the one that died was the last, nobody has come for the lock yet.
+        // If the process that died was the last one, no process has acquired the lock since.
         let left = scene.guarded.lock.owner();
         match left.is_none() {
             true => assert_eq!(told, [Acquired::OwnerDied(Name::of_word(2))]),

@@ -1,4 +1,5 @@
-//! A process whose descriptor table is full can't ask the kernel about others, and takes none of them for dead.
+//! A process whose descriptor table is full can't ask the kernel about other processes, and mistakes none of them
+//! for dead.
 
 #![cfg(not(loom))]
 #![allow(
@@ -35,7 +36,7 @@ fn limit_descriptors(most: u64) {
     assert_eq!(opened.is_ok(), most > 0);
 }
 
-/// C300: the thread of a process ends that the kernel watches, which makes the others ask about the process.
+/// C300: the thread that the kernel watches exits, which makes the other processes ask about its process.
 #[test]
 fn a_process_that_cannot_be_asked_about_is_not_dead_c300() {
     let _alone = alone(); // children of other tests would be of the family
@@ -75,7 +76,7 @@ fn a_process_that_cannot_be_asked_about_is_not_dead_c300() {
     );
 }
 
-/// C300: a slot is kept for a process that has not come to it, and the one that kept it is dead.
+/// C300: a slot is reserved for a process that has not come to it, and the process that reserved it is dead.
 #[test]
 fn a_process_that_is_starting_is_not_given_up_by_one_that_cannot_look_c300() {
     let _alone = alone(); // children of other tests would be of the family
@@ -112,7 +113,7 @@ fn a_process_that_is_starting_is_not_given_up_by_one_that_cannot_look_c300() {
     });
 }
 
-/// C301: a slot is given up, and kept for another process, while a thread notes the first one's id there.
+/// C301: a slot is given up, and reserved for another process, while a thread notes the first process's id there.
 #[test]
 fn the_id_of_a_process_is_not_noted_for_the_next_one_c301() {
     let _alone = alone(); // children of other tests would be of the family
@@ -154,7 +155,7 @@ fn the_id_of_a_process_is_not_noted_for_the_next_one_c301() {
     assert!(child.succeeded());
 }
 
-/// As the kernel names this thread.
+/// Returns the kernel's id of this thread.
 fn thread_id() -> i32 {
     // SAFETY: it has no conditions.
     unsafe { libc::gettid() }

@@ -1,4 +1,4 @@
-//! What processes that died unseen had comes back, though nobody waits for them.
+//! The resources of processes that died unnoticed come back, even if no thread waits for them.
 
 #![cfg(not(loom))]
 #![allow(
@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use common::{Child, alone, arena, eventually, not_hanging, within_a_minute};
 use interlock_shm::{Acquired, Arena, Error, Lock, Name, OnOwnerDeath, Owner, Queue, step};
 
-/// Runs `then` when 40 processes have died, or have called exec, that nobody has waited for. Each of them had an object.
+/// Runs `then` when 40 processes, for which no thread waits, have died or called exec. Each of them had an object.
 fn after_deaths_that_nobody_saw(arena: &Arc<Arena>, execs: bool, then: impl FnOnce()) {
     // (A wait for an object of the family would see the deaths.)
     let ready = &common::shared_words(1)[0];
@@ -124,7 +124,7 @@ fn nothing_is_refused_for_what_the_dead_had_c231() {
     assert!(Lock::new(&arena, OnOwnerDeath::Tell).is_ok());
 }
 
-/// Takes blocks, the largest that there are, until there is no room, and frees them.
+/// Takes the largest possible blocks until there is no room, and frees them.
 fn fill(arena: &Arc<Arena>) {
     let mut blocks = Vec::new();
     let mut bytes: usize = 64 << 30;
@@ -138,7 +138,7 @@ fn fill(arena: &Arc<Arena>) {
     blocks.into_iter().for_each(|block| arena.free(block));
 }
 
-/// All pages serve for blocks of a size, of the next, and of a large one again.
+/// All pages can serve for blocks of one size, of the next one, and of a large one again.
 fn serve_for_any_size(arena: &Arc<Arena>) {
     let mine = Owner::Process(arena.me());
     for (bytes, count) in [
@@ -199,7 +199,8 @@ fn a_death_while_regrouping_leaves_all_pages_c232() {
     }
 }
 
-/// C260: a process looks at the life of a lock's owner, and goes on when the owner is dead and its slot is another one's.
+/// C260: a process watches the life of a lock's owner, and goes on when the owner is dead and its slot belongs to
+/// another process.
 #[test]
 fn the_life_of_the_next_process_is_not_taken_for_that_of_the_dead_one_c260() {
     let _alone = alone(); // children of other tests would be of the family
@@ -219,7 +220,7 @@ fn the_life_of_the_next_process_is_not_taken_for_that_of_the_dead_one_c260() {
         step::call("watch.flagged", move || {
             common::kill(pid);
             eventually("the owner is dead", || family.confirm_death(name));
-            // All other slots are kept, so the next birth is in that of the owner.
+            // All other slots are reserved, so the next birth takes the owner's slot.
             let mut next = family.expect_child().unwrap();
             while slot_of(next) != slot_of(name) {
                 next = family.expect_child().unwrap();
@@ -238,7 +239,8 @@ fn the_life_of_the_next_process_is_not_taken_for_that_of_the_dead_one_c260() {
     assert!(waiter.succeeded());
 }
 
-/// C254: to end an object, a thread holds the roster and frees blocks, whose lock a process holds that has died unseen.
+/// C254: to destroy an object, a thread holds the roster and frees blocks, while a process that died unnoticed
+/// holds the lock of the blocks.
 #[test]
 fn an_object_ends_while_the_holder_of_the_blocks_is_dead_c254() {
     let _alone = alone();

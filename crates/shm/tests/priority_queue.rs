@@ -45,7 +45,7 @@ fn rest(queue: &OrderedQueue) -> Vec<u64> {
     std::iter::from_fn(|| queue.try_get().ok().map(|bytes| number(&bytes))).collect()
 }
 
-/// As they come out, with those of equal ranks as they were put.
+/// The order in which they come out; messages of equal ranks in the order in which they were put.
 fn sorted(numbers: impl IntoIterator<Item = u64>) -> Vec<u64> {
     let mut numbers: Vec<u64> = numbers.into_iter().collect();
     numbers.sort_by_key(|&i| (rank_of(i), i));

@@ -11,14 +11,14 @@ use common::{Child, alone, arena, asleep, eventually, shared_words, within_a_min
 use interlock_shm::{Arena, Error, Message, Queue, Shutdown};
 use interlock_wait::Wake;
 
-/// A message that tells its number, of `length` bytes at least.
+/// Makes a message that contains its number, of at least `length` bytes.
 fn numbered(number: u64, length: usize) -> Vec<u8> {
     let mut bytes = number.to_le_bytes().to_vec();
     bytes.extend((bytes.len()..length).map(|i| (number as usize + i) as u8));
     bytes
 }
 
-/// The number of a message that is as [`numbered`] made it.
+/// Returns the number of a message, after checking that it is as [`numbered`] made it.
 fn number(bytes: &[u8]) -> u64 {
     let number = u64::from_le_bytes(bytes[..8].try_into().unwrap());
     assert!(bytes == numbered(number, bytes.len()), "message {number} is torn");
@@ -205,7 +205,7 @@ fn a_large_message_is_kept_in_place_c176() {
     assert_eq!(arena.used_bytes(), before);
 }
 
-/// What the child of a fork has of a value of its parent: a copy, which it drops.
+/// Makes the copy that the child of a fork gets of its parent's value, and drops.
 #[expect(unsafe_code, reason = "a fork copies all values")]
 fn unsafe_copy<T>(value: &T) -> T {
     // SAFETY: the caller is a child that ends without dropping the original.

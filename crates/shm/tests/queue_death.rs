@@ -82,7 +82,7 @@ fn a_death_at_any_step_of_a_put_c172() {
             if is_dead {
                 died.insert(name);
             }
-            // The next one puts before anybody gets.
+            // The next process puts before any process gets.
             queue.put(&message(0), &mut within_a_minute()).unwrap();
             let mut numbers = rest(&queue);
             assert_eq!(numbers.pop(), Some(0));
@@ -228,7 +228,7 @@ fn a_death_in_mending_c174() {
     assert_eq!(arena.used_bytes(), empty);
 }
 
-/// The putter dies before it wakes the getter that sleeps.
+/// The putter dies before it wakes the sleeping getter.
 #[test]
 fn a_sleeper_whose_waker_died_looks_again_c175() {
     let _alone = alone();

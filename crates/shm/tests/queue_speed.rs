@@ -1,4 +1,4 @@
-//! How fast a queue between processes is. A measurement, for people:
+//! Measures the speed of a queue between processes, for people:
 //! `cargo test --release -p interlock-shm --test queue_speed -- --ignored --nocapture`.
 
 #![cfg(not(loom))]
@@ -13,7 +13,8 @@ use std::time::Instant;
 use common::{Child, endless};
 use interlock_shm::{Arena, Error, Message, Queue, channel, step};
 
-/// The nanoseconds that one of `rounds` takes by the clock, and what the processor spends on it, in this process and its children.
+/// Returns the nanoseconds that one of `rounds` takes by the clock, and the processor time that it takes in this
+/// process and its children.
 fn nanos(rounds: u32, body: impl FnOnce()) -> (f64, f64) {
     let (begin, spent) = (Instant::now(), processor());
     body();

@@ -45,7 +45,7 @@ fn message(writer: u64, number: u64) -> Vec<u8> {
     bytes
 }
 
-/// What all processes of a round note.
+/// The notes of all processes of a round.
 struct Notes {
     /// 1 when the writers are to end.
     stop: &'static AtomicU64,
@@ -54,7 +54,7 @@ struct Notes {
     born: &'static AtomicU64,
     /// Messages that were torn, doubled, or out of order.
     wrong: &'static [AtomicU64],
-    /// For each writer, how many of its messages were put for sure.
+    /// For each writer, how many of its messages were certainly put.
     put: &'static [AtomicU64],
     /// For each writer and number, a bit.
     got: &'static [AtomicU64],
@@ -120,7 +120,7 @@ impl Notes {
         child
     }
 
-    /// Whether this writer has used up its numbers.
+    /// Returns whether this writer has used up its numbers.
     fn is_through(&self, writer: usize) -> bool {
         self.put[writer].load(Ordering::Relaxed) as usize + AT_ONCE >= NUMBERS
     }
@@ -150,7 +150,7 @@ fn writer(queue: &Queue, notes: &Notes, id: usize) -> Child {
             number += count;
             notes.put[id].store(number as u64, Ordering::Relaxed);
         }
-        // One that has used up its numbers waits to be killed.
+        // A writer that has used up its numbers waits to be killed.
         while notes.stop.load(Ordering::Relaxed) == 0 {
             std::thread::yield_now();
         }
@@ -176,7 +176,8 @@ fn reader(queue: &Queue, notes: &Notes, most: usize) -> Child {
     })
 }
 
-/// One round: so many kills, and then all that was put must be there, but for what the killed readers had in hand.
+/// Runs one round with this many kills. After that, all messages that were put must be there, except those that
+/// killed readers were taking.
 fn round(arena: &std::sync::Arc<Arena>, notes: &Notes, random: &mut Random) {
     let empty = arena.used_bytes();
     let maxsize = [None, Some(1), Some(20)][random.below(3) as usize];

@@ -90,7 +90,8 @@ fn a_permit_that_travels_is_not_lost() {
     assert_eq!((semaphore.lost_permits(), semaphore.value()), (2, 5));
 }
 
-/// What a process took, it has not lost by an end in order; what it held by a guard comes back all the same.
+/// When a process exits normally, the permits that it took are not lost, and its guarded permits come back
+/// nevertheless.
 #[test]
 fn an_end_in_order_loses_no_permit_c365() {
     let arena = arena();
@@ -104,7 +105,7 @@ fn an_end_in_order_loses_no_permit_c365() {
             many.acquire(&mut endless()).unwrap();
             many.acquire(&mut endless()).unwrap();
             many.acquire_guarded(&mut endless()).unwrap();
-            // This one takes most of them as the user, by one access each.
+            // This process takes most of them as the user, by a single access each.
             (0..9).for_each(|_| alone.acquire(&mut endless()).unwrap());
             if is_in_order {
                 arena.end_in_order();
@@ -119,7 +120,7 @@ fn an_end_in_order_loses_no_permit_c365() {
     assert_eq!(alone.value(), 99 - 18);
 }
 
-/// A death in the end: all of what it took of one semaphore is counted, or nothing.
+/// A death during the exit: for each semaphore, either all of its permits are counted as lost, or none.
 #[test]
 fn a_death_at_any_step_of_an_end_in_order_loses_all_or_nothing_c365() {
     let arena = arena();
@@ -233,7 +234,7 @@ fn claims_of_an_object_that_is_gone_are_not_the_next_ones() {
     }
 }
 
-/// A process that has noted all that it can takes permits without a guard.
+/// A process without a free claim takes permits without a guard.
 #[test]
 fn there_are_more_semaphores_than_notes() {
     let arena = arena();

@@ -1,4 +1,4 @@
-//! Deaths at each step of FORMAT.md: of the process that does something, and of the one that repairs what it left.
+//! Deaths at each step of FORMAT.md: of a process that acts, and of the process that repairs after it.
 
 #![cfg(not(loom))]
 #![allow(
@@ -15,8 +15,8 @@ use common::{Announces, Child, arena, at_once, await_signal, endless, eventually
 use interlock_shm::{Arena, Barrier, Condition, Error, Event, Lock, OnOwnerDeath, RLock, Semaphore, step};
 use interlock_wait::Wake;
 
-/// Has a process die at each step of `exercise`, and others at each step of `recover`, which follows. After the deaths, `check`
-/// finds all in order.
+/// Makes a process die at each step of `exercise`, and others at each step of `recover`, which follows. After the
+/// deaths, `check` verifies the result.
 ///
 /// The steps are those whose names begin with one of `parts`, or with "sweep".
 fn die_everywhere(parts: &[&str], exercise: &dyn Fn(), recover: &dyn Fn(), check: &dyn Fn(&str)) {
@@ -33,7 +33,7 @@ fn die_everywhere(parts: &[&str], exercise: &dyn Fn(), recover: &dyn Fn(), check
         }
     };
     exercise();
-    // What is to be repaired shows the steps of that.
+    // The first repair shows which steps it has.
     for at in ["ledger.decided", "rlock.owned", "line.linked"] {
         dies_at(at, 1, exercise);
         recover();
@@ -50,7 +50,7 @@ fn die_everywhere(parts: &[&str], exercise: &dyn Fn(), recover: &dyn Fn(), check
             deaths += 1;
             check(at);
         }
-        // The process that repairs dies, too. And so does the next.
+        // The process that repairs dies, too, and so does the next one.
         for &then in &steps {
             if dies_at(at, 1, exercise) && dies_at(then, 1, recover) {
                 deaths += 1;
@@ -112,7 +112,7 @@ fn lost_permits_are_counted() {
             let now = semaphore.lost_permits();
             let lost = now - lost.replace(now);
             assert_eq!(semaphore.value() + lost, 2, "at {at}");
-            // They are given anew, by a process of its own, which may give more than it takes.
+            // The permits are given again, by a separate process, which may give more than it takes.
             let child = Child::run(|| lost == 0 || semaphore.release(lost).is_ok());
             assert!(child.succeeded());
             assert_eq!(semaphore.value(), 2);
@@ -153,7 +153,7 @@ fn what_a_dead_user_has_taken_is_counted() {
     for step in ["semaphore.adopted", "semaphore.used", "semaphore.stopped"] {
         assert!(step::passed().contains(&step), "no process died at {step}");
     }
-    // A user dies, and nobody else has come to the ledger.
+    // A user dies, and no other process has opened the ledger.
     let child = Child::run(|| {
         become_user(&semaphore);
         step::arm("semaphore.used", 2);
@@ -286,7 +286,7 @@ fn condition(arena: &Arc<Arena>) -> (Lock, Condition) {
     (lock, Condition::new(arena).unwrap())
 }
 
-/// A child that stands in the line, and succeeds if it is notified.
+/// Starts a child that stands in the line, and succeeds if it is notified.
 fn stand(lock: &Lock, condition: &Condition, sleeps: &Semaphore) -> Child {
     let child = Child::run(|| {
         let mut is_notified = false;
@@ -323,7 +323,8 @@ fn a_line_is_whole_after_the_death_of_one_that_joins_or_leaves() {
     });
 }
 
-/// A child that stands in the line and, told to go on, dies at step `at` while it notifies itself.
+/// Starts a child whose second thread stands in the line. When the child may go on, it dies at step `at` while it
+/// notifies that thread.
 fn notify_and_die(
     at: &str,
     (lock, condition): (&Lock, &Condition),
@@ -400,7 +401,7 @@ fn waiters_go_on_after_the_death_of_one_that_sets_an_event() {
     assert!(waiter.succeeded());
 }
 
-/// A party of the barrier, which succeeds if it gets an answer.
+/// Starts a party of the barrier, which succeeds if it gets an answer.
 fn party(barrier: &Barrier, sleeps: &Semaphore, dies_at: Option<(&str, u32)>) -> Child {
     Child::run(|| {
         if let Some((at, count)) = dies_at {
@@ -411,7 +412,7 @@ fn party(barrier: &Barrier, sleeps: &Semaphore, dies_at: Option<(&str, u32)>) ->
     })
 }
 
-/// One round of two parties, of which one dies at a step, and then the process that clears it away.
+/// Runs one round of two parties. One of them dies at a step, and then its sweeper dies, too.
 fn round_with_deaths(barrier: &Barrier, is_last: bool, at: (&str, u32), then: &str) {
     let arena = barrier.object().arena();
     let sleeps = signal(arena);

@@ -24,9 +24,9 @@ use interlock_wait::Wake;
 
 const CHILDREN: usize = 4;
 
-/// What the children tell the parent, in memory of its own.
+/// The reports of the children to the parent, in separate shared memory.
 struct Page {
-    /// Whether the child is where only some may be at once.
+    /// Whether the child is in the place where only some may be at once.
     inside: [AtomicU32; CHILDREN],
     /// How much it has done.
     done: [AtomicU32; CHILDREN],
@@ -71,8 +71,8 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Runs `work` in children, again and again, and kills one after the other. A child that returns, or that panics, has failed. After
-/// each death `repair` is run.
+/// Runs `work` in children, again and again, and kills one after the other. A child that returns or panics has
+/// failed. Runs `repair` after each death.
 fn storm(arena: &Arena, page: &'static Page, work: &dyn Fn(usize, &mut Chance), repair: &dyn Fn()) {
     let seed =
         setting("INTERLOCK_CRASH_SEED").unwrap_or_else(|| u64::from(std::process::id()) * 0x9e37_79b9 + 1);
@@ -123,13 +123,14 @@ fn end_one(child: Child, me: usize, page: &Page, seed: u64) {
         std::mem::forget(child);
         panic!("seed {seed}: a child failed, with status {status}");
     }
-    // It has what it has, and is inside no more when others have that.
+    // It keeps its lock or permit, and does not count as inside when another process gets it.
     page.inside[me].store(0, Ordering::SeqCst);
     child.kill();
     assert_eq!(child.status(), libc::SIGKILL);
 }
 
-/// Waits until all children have done something more. They wait without a limit: here it is seen whether one of them hangs.
+/// Waits until all children have made progress. Their waits have no limit, so this finds out whether one of them
+/// hangs.
 fn all_go_on((children, page): (&[Child], &Page), arena: &Arena, repair: &dyn Fn(), seed: u64) {
     let done = || page.done.iter().map(|done| done.load(Ordering::Relaxed));
     let before: Vec<_> = done().collect();

@@ -44,7 +44,7 @@ fn a_watch_ends_when_any_of_its_queues_is_ready_c200() {
         asleep(&child);
         change();
         assert!(child.succeeded(), "queue {place}");
-        // As it was before.
+        // The same state as before.
         drop(empty.try_get());
         drop(full.try_put(b"1"));
         drop(stack.try_get());

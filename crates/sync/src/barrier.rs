@@ -64,7 +64,7 @@ struct State {
     phase: Phase,
     /// The party that leads, in `Leading`.
     leader: Option<ThreadIdent>,
-    /// Made by the first party to wait in it.
+    /// Created by the first party that waits in it.
     round: Option<Arc<Round>>,
     waiting: usize,
     waiters: WaitQueue,
@@ -77,7 +77,7 @@ struct Round {
     broken: WordLock<bool>,
 }
 
-/// How a party got through, and what it must do next.
+/// The result of an arrival, and what the party must do next.
 #[must_use = "the party that leads has to open the barrier"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
@@ -89,7 +89,7 @@ pub enum Arrival {
 }
 
 impl Barrier {
-    /// A barrier for `parties` threads.
+    /// Creates a barrier for `parties` threads.
     ///
     /// # Panics
     /// `parties` is 0: no thread would ever be the last to arrive.
@@ -101,7 +101,7 @@ impl Barrier {
         }
     }
 
-    /// A barrier for `parties` threads.
+    /// Creates a barrier for `parties` threads.
     #[cfg(loom)]
     pub fn new(parties: usize) -> Self {
         Self::new_in(parties)
@@ -109,7 +109,7 @@ impl Barrier {
 }
 
 impl<R: RawLock> Barrier<R> {
-    /// As [`Barrier::new`], with a raw lock of the caller's choice. May begin with 0 parties, until
+    /// Like [`Barrier::new`], with a raw lock of the caller's choice. May have 0 parties until
     /// [`Hosted::begin_with`](crate::host::Hosted::begin_with).
     #[doc(hidden)]
     pub fn new_in(parties: usize) -> Self {
@@ -127,10 +127,10 @@ impl<R: RawLock> Barrier<R> {
         self.wait_within(Deadline::NEVER)
     }
 
-    /// As [`Barrier::wait`], for at most `timeout`. A party whose time is over breaks the barrier.
+    /// Like [`Barrier::wait`], but waits for at most `timeout`. A party that times out breaks the barrier.
     ///
     /// # Errors
-    /// The time was over, or the barrier is broken, or was broken or reset while this party waited.
+    /// The party timed out, or the barrier is broken, or was broken or reset while this party waited.
     ///
     /// ```
     /// use std::time::Duration;
@@ -146,15 +146,16 @@ impl<R: RawLock> Barrier<R> {
         self.wait_within(Deadline::after(timeout))
     }
 
-    /// As [`Barrier::wait`], until `deadline` at the latest. A party whose time is over breaks the barrier.
+    /// Like [`Barrier::wait`], but waits until `deadline` at the latest. A party that times out breaks the barrier.
     ///
     /// # Errors
-    /// The time was over, or the barrier is broken, or was broken or reset while this party waited.
+    /// The party timed out, or the barrier is broken, or was broken or reset while this party waited.
     pub fn wait_deadline(&self, deadline: Instant) -> Result<usize, BarrierError> {
         self.wait_within(Deadline::from(deadline))
     }
 
-    /// Arrives as a task, once the future is polled, and waits for the other parties, threads or tasks. Blocks no thread.
+    /// Arrives as a task, as soon as the future is polled, and waits for the other parties, which may be threads or
+    /// tasks. Blocks no thread.
     ///
     /// A task that has arrived is a party: dropping its future breaks the barrier.
     ///
@@ -233,7 +234,7 @@ impl<R: RawLock> Barrier<R> {
             }
         };
         let wake = block(&waiter, self, context, || {
-            // The error is the panic.
+            // The panic goes on in place of the error.
             let _ = self.give_up(&waiter, &round, index, Wake::Interrupted);
         });
         if self.state.lock().is_retired_with(&round) {
@@ -315,12 +316,12 @@ impl<R: RawLock> Barrier<R> {
         wakeups.into_iter().for_each(Wakeups::run);
     }
 
-    /// How many parties pass the barrier together.
+    /// Returns how many parties pass the barrier together.
     pub fn parties(&self) -> usize {
         self.state.lock().parties
     }
 
-    /// How many parties wait in the round that is filling at this moment. Never blocks.
+    /// Returns how many parties wait in the round that is filling at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         let state = self.state.lock();
         if state.phase == Phase::Filling {
@@ -330,7 +331,7 @@ impl<R: RawLock> Barrier<R> {
         }
     }
 
-    /// Whether the barrier is broken at this moment. Never blocks.
+    /// Returns whether the barrier is broken at this moment. Never blocks.
     pub fn is_broken(&self) -> bool {
         self.state.lock().phase == Phase::Broken
     }
@@ -347,7 +348,7 @@ impl<R: RawLock> TaskLine for Party<'_, R> {
     fn leave(&mut self, waiter: &Arc<Waiter>) {
         match &self.joined {
             Some((round, index)) => {
-                // There is nobody to get the error.
+                // No caller is left to get the error.
                 let _ = self.barrier.give_up(waiter, round, *index, Wake::Interrupted);
             }
             None => {
@@ -429,7 +430,7 @@ impl State {
         }
     }
 
-    /// Whether the barrier was retired while this round was filling.
+    /// Returns whether the barrier was retired while this round was filling.
     fn is_retired_with(&self, round: &Arc<Round>) -> bool {
         let is_own = |own: &Arc<Round>| Arc::ptr_eq(own, round);
         self.phase == Phase::Retired && self.round.as_ref().is_some_and(is_own)

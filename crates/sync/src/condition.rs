@@ -21,14 +21,14 @@ mod sealed {
     use crate::owner_lock::OwnerLock;
 
     pub trait Sealed {
-        /// What excludes the users of the lock's state from each other.
+        /// The raw lock that guards the lock's state.
         type Raw: RawLock;
 
-        /// Whether the calling thread may release the lock.
+        /// Returns whether the calling thread may release the lock.
         fn is_held(&self) -> bool;
         /// Releases the lock completely, and returns how many times it was held.
         fn surrender(&self) -> Result<usize, NotHeld>;
-        /// Sets how many times the lock, just taken back, is held.
+        /// Sets how many times the lock, which was just taken back, is held.
         fn restore(&self, count: usize);
         fn owned(&self) -> &OwnerLock<Self::Raw>;
         fn kind(&self) -> ResourceKind;
@@ -89,8 +89,8 @@ impl<R: RawLock> sealed::Sealed for RLock<R> {
 
 /// Lets threads wait until another thread signals a change: Python's `threading.Condition`, without its lock.
 ///
-/// A [`Mutex`](crate::Mutex) holds the value. Each wait takes its guard as an argument; it must be a guard of the same mutex
-/// as long as threads wait, or the call panics.
+/// A [`Mutex`](crate::Mutex) holds the value. Each wait takes a guard as an argument. As long as threads wait, all
+/// guards must be of the same mutex; otherwise the call panics.
 pub struct Condition<R: RawLock = RawWordLock> {
     state: StateLock<State, R>,
 }
@@ -107,7 +107,7 @@ impl State {
         lock: 0,
     };
 
-    /// Whether all waiters have released `lock`, and no other lock.
+    /// Returns whether all waiters have released `lock`, and no other lock.
     fn is_of<L>(&self, lock: &L) -> bool {
         self.lock == address(lock) || self.waiters.is_empty()
     }
@@ -127,7 +127,7 @@ fn two_locks() -> ! {
 }
 
 impl Condition {
-    /// A condition without waiters.
+    /// Creates a condition without waiters.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Condition {
@@ -135,7 +135,7 @@ impl Condition {
         }
     }
 
-    /// A condition without waiters.
+    /// Creates a condition without waiters.
     #[cfg(loom)]
     pub fn new() -> Self {
         Self::new_in()
@@ -149,7 +149,7 @@ impl<R: RawLock> Default for Condition<R> {
 }
 
 impl<R: RawLock> Condition<R> {
-    /// As [`Condition::new`], with a raw lock of the caller's choice.
+    /// Like [`Condition::new`], with a raw lock of the caller's choice.
     #[doc(hidden)]
     pub fn new_in() -> Self {
         Condition {
@@ -157,8 +157,8 @@ impl<R: RawLock> Condition<R> {
         }
     }
 
-    /// Releases `lock` completely, waits for a notification, takes the lock back as it was, and returns how the wait
-    /// ended.
+    /// Releases `lock` completely, waits for a notification, and takes the lock back as many times as it was held.
+    /// Returns how the wait ended.
     ///
     /// Blocks until notified or until `context` ends the wait, and then until the lock is free. Nothing ends the second
     /// wait early, so the caller always has the lock afterwards.
@@ -167,8 +167,8 @@ impl<R: RawLock> Condition<R> {
     /// The caller does not hold the lock; nothing has changed.
     ///
     /// # Panics
-    /// Other threads wait that have released another lock. If the host or the observer panics, the caller has the lock
-    /// when the panic comes out of this call, however long it takes to get it.
+    /// Other threads wait here with another lock. If the host or the observer panics, the caller holds the lock
+    /// when the panic leaves this call, however long it takes to get it.
     #[doc(hidden)]
     pub fn wait_with<L: Exclusive>(&self, lock: &L, context: &mut WaitContext<'_>) -> Result<Wake, NotHeld> {
         // Check before another thread can notify this one: a notification may hand the lock to it.
@@ -230,7 +230,8 @@ impl<R: RawLock> Condition<R> {
         lock.restore(count);
     }
 
-    /// Ends a wait in which the host or the observer has panicked: the caller's guards expect that it has the lock.
+    /// Ends a wait in which the host or the observer has panicked. Takes the lock back, because the caller's guards
+    /// expect that it is held.
     fn recover<L: Exclusive>(&self, lock: &L, waiter: &Arc<Waiter>, count: usize) {
         let notified = !self.withdraw(waiter);
         self.take_back(
@@ -242,9 +243,9 @@ impl<R: RawLock> Condition<R> {
         self.notify_with(lock, usize::from(notified));
     }
 
-    /// Undoes the start of a wait: another thread released the lock after the caller checked it. A notifier may already
-    /// have moved `waiter` into the lock's line. Then this waits for its turn there, and passes the notification to the
-    /// next.
+    /// Undoes the start of a wait, because another thread released the lock after the caller had checked it. A
+    /// notifier may already have moved `waiter` into the lock's line. If so, waits for its turn there, and passes
+    /// the notification to the next waiter.
     fn undo<L: Exclusive>(&self, lock: &L, waiter: Arc<Waiter>) {
         if self.withdraw(&waiter) {
             return;
@@ -259,7 +260,7 @@ impl<R: RawLock> Condition<R> {
     /// released. Never blocks.
     ///
     /// # Panics
-    /// Threads wait that have released another lock.
+    /// Threads wait here with another lock.
     #[doc(hidden)]
     pub fn notify_with<L: Exclusive>(&self, lock: &L, count: usize) {
         let mut state = self.state.lock();
@@ -275,15 +276,15 @@ impl<R: RawLock> Condition<R> {
         wakeups.run();
     }
 
-    /// Notifies the first thread that waits. It continues when it has the lock again. Never blocks.
+    /// Notifies the first waiting thread. It continues when it holds the lock again. Never blocks.
     ///
-    /// The caller need not hold the lock. If it does, the notified thread may wake only to find the lock taken.
+    /// The caller need not hold the lock. If it does, the notified thread may wake up just to find the lock taken.
     pub fn notify_one(&self) {
         let wakeup = self.state.lock().waiters.notify_one();
         wakeup.run();
     }
 
-    /// Notifies all threads that wait. They continue one after the other, as the lock becomes free. Never blocks.
+    /// Notifies all waiting threads. They continue one after the other, as the lock becomes free. Never blocks.
     ///
     /// The caller need not hold the lock.
     pub fn notify_all(&self) {
@@ -298,7 +299,7 @@ impl<R: RawLock> Condition<R> {
         waiter
     }
 
-    /// Lets a waiter that has `lock` line up.
+    /// Lets a waiter that holds `lock` line up.
     pub(crate) fn enrol_by<L: Exclusive>(&self, lock: &L, line_up: impl FnOnce(&mut WaitQueue)) {
         let mut state = self.state.lock();
         if !state.is_of(lock) {
@@ -309,12 +310,12 @@ impl<R: RawLock> Condition<R> {
         line_up(&mut state.waiters);
     }
 
-    /// Takes `waiter` out of the line. Returns `false` if it was not there because it has been notified.
+    /// Takes `waiter` out of the line. Returns `false` if it is not there any more, because it was notified.
     pub(crate) fn withdraw(&self, waiter: &Arc<Waiter>) -> bool {
         self.state.lock().waiters.remove(waiter)
     }
 
-    /// How many threads wait at this moment. Never blocks.
+    /// Returns how many threads wait at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         self.state.lock().waiters.len()
     }

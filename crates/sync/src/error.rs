@@ -11,7 +11,7 @@ pub enum WaitError {
     TimedOut,
     /// The host of the thread ended the wait.
     Interrupted,
-    /// The object was retired: its state is elsewhere from now on, and the caller has to continue there.
+    /// The object was retired: its host holds the state from now on, and the caller has to continue there.
     Retired,
 }
 
@@ -55,19 +55,19 @@ impl Error for TooMany {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BarrierError {
-    /// The time of this thread was over, which broke the barrier.
+    /// This thread timed out, which broke the barrier.
     TimedOut,
     /// The barrier is broken, or was broken or reset while this thread waited.
     Broken,
 }
 
 impl BarrierError {
-    /// Whether the time of this thread was over.
+    /// Returns whether this thread timed out.
     pub fn is_timed_out(self) -> bool {
         self == BarrierError::TimedOut
     }
 
-    /// Whether the barrier is broken because of another thread.
+    /// Returns whether another thread broke or reset the barrier.
     pub fn is_broken(self) -> bool {
         self == BarrierError::Broken
     }
@@ -97,8 +97,8 @@ pub enum Broken {
     /// The host of the thread ended the wait. That broke the barrier if the party was in a round, but not if it was
     /// still waiting for one.
     Interrupted,
-    /// The barrier was retired: its state is elsewhere from now on. This party, which arrived with this index, has to
-    /// go on waiting there.
+    /// The barrier was retired: its host holds the state from now on. This party, which arrived with this index,
+    /// has to go on waiting there.
     Retired(usize),
 }
 

@@ -14,7 +14,7 @@ use crate::host::{LetThrough, Reset};
 
 /// A flag that threads wait for: Python's `threading.Event`.
 ///
-/// All threads that wait when it is set get through, even if it is cleared at once.
+/// Setting the event releases all threads that wait at that moment, even if it is cleared at once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,7 +44,7 @@ struct State {
 }
 
 impl Event {
-    /// An event that is not set.
+    /// Creates an event that is not set.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Event {
@@ -52,7 +52,7 @@ impl Event {
         }
     }
 
-    /// An event that is not set.
+    /// Creates an event that is not set.
     #[cfg(loom)]
     pub fn new() -> Self {
         Self::new_in()
@@ -67,7 +67,7 @@ impl State {
 }
 
 impl<R: RawLock> Event<R> {
-    /// As [`Event::new`], with a raw lock of the caller's choice.
+    /// Like [`Event::new`], with a raw lock of the caller's choice.
     #[doc(hidden)]
     pub fn new_in() -> Self {
         Event {
@@ -75,7 +75,7 @@ impl<R: RawLock> Event<R> {
         }
     }
 
-    /// Whether the event is set at this moment. Never blocks.
+    /// Returns whether the event is set at this moment. Never blocks.
     #[inline]
     pub fn is_set(&self) -> bool {
         self.state.lock().set
@@ -123,7 +123,7 @@ impl<R: RawLock> Event<R> {
     /// Waits for the event. Blocks until it is set, for at most `timeout`.
     ///
     /// # Errors
-    /// The time was over, and the event had not been set.
+    /// The wait timed out before the event was set.
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
         self.wait_within(|| Deadline::after(timeout))
     }
@@ -131,7 +131,7 @@ impl<R: RawLock> Event<R> {
     /// Waits for the event. Blocks until it is set, until `deadline` at the latest.
     ///
     /// # Errors
-    /// The time was over, and the event had not been set.
+    /// The wait timed out before the event was set.
     pub fn wait_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
         self.wait_within(|| Deadline::from(deadline))
     }
@@ -144,7 +144,7 @@ impl<R: RawLock> Event<R> {
         waited.map_err(|_| TimedOut)
     }
 
-    /// Has a task in line, unless the event is set or was set while the task was in line.
+    /// Keeps a task in line, unless the event is set, or was set while the task was in line.
     pub(crate) fn wait_as_task(&self, turn: Turn<'_>) -> Option<()> {
         let mut state = self.state.lock();
         if state.set || turn.was_notified() {
@@ -185,7 +185,7 @@ impl<R: RawLock> Event<R> {
         }
     }
 
-    /// How many threads wait at this moment. Never blocks.
+    /// Returns how many threads wait at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         self.state.lock().waiters.len()
     }

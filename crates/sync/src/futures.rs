@@ -19,7 +19,7 @@ mod sealed {
     use interlock_wait::{Turn, Waiter};
 
     pub trait Awaited {
-        /// Takes what the task waits for, or lines the task up.
+        /// Takes the lock or permit, or sees the event, or lines the task up.
         fn attempt(&self, turn: Turn<'_>) -> Option<()>;
         /// Takes the task's waiter out of the line.
         fn leave(&self, waiter: &Arc<Waiter>);
@@ -28,7 +28,7 @@ mod sealed {
 
 pub(crate) use sealed::Awaited;
 
-/// A reference to what a task waits for.
+/// A reference to the object that a task waits for.
 struct Line<'a, L: Awaited>(&'a L);
 
 impl<L: Awaited> TaskLine for Line<'_, L> {
@@ -116,9 +116,10 @@ impl<'a, T: ?Sized> Future for Locking<'a, T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Takes the value until the guard is dropped, once no other thread or task holds it. Blocks no thread.
+    /// Takes the value until the guard is dropped, as soon as no other thread or task holds it. Blocks no thread.
     ///
-    /// A task keeps its place in line, but the mutex is not handed over to it: threads that come later may be faster.
+    /// A task keeps its place in line, but the mutex is never handed over to it: threads that come later may be
+    /// faster.
     ///
     /// ```
     /// use std::future::Future;
@@ -145,26 +146,26 @@ impl<T: ?Sized> Mutex<T> {
 }
 
 impl<R: RawLock> Lock<R> {
-    /// Takes the lock once no thread or task holds it. Blocks no thread.
+    /// Takes the lock as soon as no thread or task holds it. Blocks no thread.
     ///
     /// The lock counts as held by the thread that polls the task at that moment; any thread may release it.
     pub fn acquire_async(&self) -> Acquiring<'_, Self> {
         Acquiring::new(self)
     }
 
-    /// As [`Lock::acquire_async`], until the guard is dropped, on whichever thread.
+    /// Like [`Lock::acquire_async`], but holds the lock until the guard is dropped, on any thread.
     pub fn guard_async(&self) -> Guarding<'_, Self> {
         Guarding(self.acquire_async())
     }
 }
 
 impl<R: RawLock> Semaphore<R> {
-    /// Takes a permit once there is one. Blocks no thread.
+    /// Takes a permit as soon as there is one. Blocks no thread.
     pub fn acquire_async(&self) -> Acquiring<'_, Self> {
         Acquiring::new(self)
     }
 
-    /// As [`Semaphore::acquire_async`], until the guard is dropped.
+    /// Like [`Semaphore::acquire_async`], but holds the permit until the guard is dropped.
     ///
     /// ```
     /// use std::future::Future;
@@ -199,7 +200,7 @@ impl<R: RawLock> Future for Waiting<'_, R> {
 }
 
 impl<R: RawLock> Event<R> {
-    /// Waits until the event is set, also if it is cleared at once. Blocks no thread.
+    /// Waits until the event is set, even if it is cleared at once. Blocks no thread.
     ///
     /// ```
     /// use std::future::Future;

@@ -15,7 +15,8 @@ mod sealed {
     }
 }
 
-/// The forms of acquiring a lock or a permit. They differ in how long they wait, and in what releases it.
+/// The forms of acquiring a lock or a permit. They differ in how long they wait, and in how the lock or permit is
+/// released.
 macro_rules! forms {
     ($name:ident, $takes:literal, $comes:literal) => {
         impl<R: RawLock> $name<R> {
@@ -28,7 +29,7 @@ macro_rules! forms {
             #[doc = concat!($takes, ". Blocks until ", $comes, ", for at most `timeout`.")]
             ///
             /// # Errors
-            /// The time was over; nothing was acquired.
+            /// The wait timed out; nothing was acquired.
             pub fn acquire_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
                 self.acquire_within(|| Deadline::after(timeout))
             }
@@ -36,7 +37,7 @@ macro_rules! forms {
             #[doc = concat!($takes, ". Blocks until ", $comes, ", until `deadline` at the latest.")]
             ///
             /// # Errors
-            /// The time was over; nothing was acquired.
+            /// The wait timed out; nothing was acquired.
             pub fn acquire_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
                 self.acquire_within(|| Deadline::from(deadline))
             }
@@ -59,7 +60,7 @@ macro_rules! forms {
             #[doc = concat!($takes, " until the guard is dropped, if that needs no wait. Never blocks.")]
             ///
             /// # Errors
-            /// It needs a wait; nothing was acquired.
+            /// This would need a wait; nothing was acquired.
             #[inline]
             pub fn try_guard(&self) -> Result<Guard<'_, Self>, TimedOut> {
                 self.try_acquire().map(|()| Guard::new(self))
@@ -68,7 +69,7 @@ macro_rules! forms {
             #[doc = concat!($takes, " until the guard is dropped. Blocks until ", $comes, ", for at most `timeout`.")]
             ///
             /// # Errors
-            /// The time was over; nothing was acquired.
+            /// The wait timed out; nothing was acquired.
             pub fn guard_timeout(&self, timeout: Duration) -> Result<Guard<'_, Self>, TimedOut> {
                 self.acquire_timeout(timeout).map(|()| Guard::new(self))
             }
@@ -76,12 +77,12 @@ macro_rules! forms {
             #[doc = concat!($takes, " until the guard is dropped. Blocks until ", $comes, ", until `deadline` at the latest.")]
             ///
             /// # Errors
-            /// The time was over; nothing was acquired.
+            /// The wait timed out; nothing was acquired.
             pub fn guard_deadline(&self, deadline: Instant) -> Result<Guard<'_, Self>, TimedOut> {
                 self.acquire_deadline(deadline).map(|()| Guard::new(self))
             }
 
-            /// As `guard`, until `context` ends the wait. For hosts.
+            /// Like `guard`, but waits until `context` ends the wait. For hosts.
             ///
             /// # Errors
             /// The deadline passed, or the host ended the wait; nothing was acquired.
@@ -100,7 +101,7 @@ pub(crate) use forms;
 /// [`Semaphore`](crate::Semaphore) (one permit).
 pub trait Guarded: Release {}
 
-/// Holds a lock or a permit, and releases it when dropped, also while a panic unwinds. Dropping it never blocks.
+/// Holds a lock or a permit, and releases it when dropped, even while a panic unwinds. Dropping it never blocks.
 ///
 /// After [`std::mem::forget`], release the lock or the permit with a call, as after `acquire`.
 ///

@@ -4,9 +4,9 @@
 //! [`interlock_wait::block`]. The semantics are those of Python's standard library: any thread may release a [`Lock`],
 //! setting an [`Event`] wakes all threads that wait at that moment, and a [`Barrier`] breaks when a party gives up.
 //!
-//! Methods named `try_…` never wait. Methods named `…_timeout` and `…_deadline` wait for so long at most, and those named
-//! `…_async` return futures. Release a lock or permit with a call, or let a [`Guard`] release it. What the host of an
-//! interpreter needs beside is in [`host`], and in hidden methods named `…_with`.
+//! Methods named `try_…` never wait. Methods named `…_timeout` and `…_deadline` wait for a limited time, and
+//! methods named `…_async` return futures. Release a lock or permit with a call, or let a [`Guard`] release it.
+//! Additional operations for the host of an interpreter are in [`host`], and in hidden methods named `…_with`.
 //!
 //! Python's `threading` has no counterpart to [`Mutex`], a lock with a value in it.
 

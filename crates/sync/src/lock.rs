@@ -15,8 +15,8 @@ use crate::owner_lock::OwnerLock;
 
 /// A lock that one thread at a time can hold and any thread may release: Python's `threading.Lock`.
 ///
-/// It guards no value of its own: for that, see [`Mutex`](crate::Mutex). It is eventually fair: unless it was handed
-/// over in the last half millisecond, a release hands it to the first waiter, even if other threads try to take it.
+/// It contains no value: for that, see [`Mutex`](crate::Mutex). It is eventually fair: unless it was handed over in
+/// the last half millisecond, a release hands it to the first waiter, even if other threads try to take it.
 ///
 /// ```
 /// use interlock::sync::Lock;
@@ -36,7 +36,7 @@ pub struct Lock<R: RawLock = RawWordLock> {
 }
 
 impl Lock {
-    /// A free lock.
+    /// Creates a free lock.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         Lock {
@@ -44,7 +44,7 @@ impl Lock {
         }
     }
 
-    /// A free lock.
+    /// Creates a free lock.
     #[cfg(loom)]
     pub fn new() -> Self {
         Lock {
@@ -54,7 +54,7 @@ impl Lock {
 }
 
 impl<R: RawLock> Lock<R> {
-    /// As [`Lock::new`], with a raw lock of the caller's choice.
+    /// Like [`Lock::new`], with a raw lock of the caller's choice.
     #[doc(hidden)]
     pub fn new_in() -> Self {
         Lock {
@@ -65,7 +65,7 @@ impl<R: RawLock> Lock<R> {
     /// Takes the lock if it is free. Never blocks.
     ///
     /// # Errors
-    /// It needs a wait; nothing was acquired.
+    /// This would need a wait; nothing was acquired.
     #[inline]
     pub fn try_acquire(&self) -> Result<(), TimedOut> {
         let taken =
@@ -73,8 +73,8 @@ impl<R: RawLock> Lock<R> {
         if taken { Ok(()) } else { Err(TimedOut) }
     }
 
-    /// Takes the lock if that is a matter of a few instructions. `false` says nothing about the lock: the caller then uses
-    /// [`Lock::try_acquire`]. Never blocks, and calls nothing.
+    /// Takes the lock if that takes only a few instructions. `false` says nothing about the lock: the caller then
+    /// calls [`Lock::try_acquire`]. Never blocks, and calls nothing.
     #[doc(hidden)]
     #[inline]
     pub fn try_acquire_fast(&self) -> bool {
@@ -106,8 +106,8 @@ impl<R: RawLock> Lock<R> {
         self.owned.release_slow(ResourceKind::Lock)
     }
 
-    /// Releases the lock if that is a matter of a few instructions: it is held, and no thread waits for it. Otherwise the
-    /// caller uses [`Lock::release`]. Never blocks, and calls nothing.
+    /// Releases the lock if that takes only a few instructions: it is held, and no thread waits for it. Otherwise
+    /// returns `false`, and the caller calls [`Lock::release`]. Never blocks, and calls nothing.
     #[doc(hidden)]
     #[inline]
     pub fn try_release_fast(&self) -> bool {
@@ -115,13 +115,13 @@ impl<R: RawLock> Lock<R> {
         seen.is_quiet() && self.owned.word.try_free(seen)
     }
 
-    /// Whether any thread holds the lock at this moment. Never blocks.
+    /// Returns whether any thread holds the lock at this moment. Never blocks.
     #[inline]
     pub fn is_locked(&self) -> bool {
         !self.owned.word.load().is_free()
     }
 
-    /// The thread that holds the lock at this moment. Never blocks.
+    /// Returns the thread that holds the lock at this moment. Never blocks.
     pub fn owner(&self) -> Option<ThreadIdent> {
         self.owned.word.load().thread()
     }

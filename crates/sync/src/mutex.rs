@@ -1,6 +1,6 @@
 //! A lock with a value in it.
 //!
-//! A [`Mutex`] is a [`Lock`], on which threads wait, and a cell with the value, which only the holder of the `Lock` uses.
+//! A [`Mutex`] consists of a [`Lock`], and a cell with the value, which only the holder of the `Lock` uses.
 
 #![expect(unsafe_code, reason = "a mutex gives out references to its value")]
 
@@ -49,12 +49,12 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 // SAFETY: the mutex owns the value, and the lock may go anywhere.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 
-// A panic leaves the value as it is, so it is as safe as the value itself.
+// A panic leaves the value as it is, so the mutex is as unwind-safe as the value.
 impl<T: ?Sized + UnwindSafe> UnwindSafe for Mutex<T> {}
 impl<T: ?Sized + UnwindSafe> RefUnwindSafe for Mutex<T> {}
 
 impl<T> Mutex<T> {
-    /// A free mutex around `value`.
+    /// Creates a free mutex around `value`.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
         let value = UnsafeCell::new(value);
@@ -62,14 +62,14 @@ impl<T> Mutex<T> {
         Mutex { lock, value }
     }
 
-    /// A free mutex around `value`.
+    /// Creates a free mutex around `value`.
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
         let (lock, value) = (Lock::new(), UnsafeCell::new(value));
         Mutex { lock, value }
     }
 
-    /// The value, moved out.
+    /// Consumes the mutex, and returns the value.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -95,7 +95,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Takes the value until the guard is dropped. Blocks until no other thread holds it, for at most `timeout`.
     ///
     /// # Errors
-    /// The time was over.
+    /// The wait timed out.
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, TimedOut> {
         self.lock
             .guard_timeout(timeout)
@@ -105,14 +105,14 @@ impl<T: ?Sized> Mutex<T> {
     /// Takes the value until the guard is dropped. Blocks until no other thread holds it, until `deadline` at the latest.
     ///
     /// # Errors
-    /// The time was over.
+    /// The wait timed out.
     pub fn lock_deadline(&self, deadline: Instant) -> Result<MutexGuard<'_, T>, TimedOut> {
         self.lock
             .guard_deadline(deadline)
             .map(|held| self.guard_value(held))
     }
 
-    /// As [`Mutex::lock`], until `context` ends the wait. For hosts.
+    /// Like [`Mutex::lock`], but waits until `context` ends the wait. For hosts.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait.
@@ -121,12 +121,12 @@ impl<T: ?Sized> Mutex<T> {
         self.lock.guard_with(context).map(|held| self.guard_value(held))
     }
 
-    /// Whether any thread holds the value at this moment. Never blocks.
+    /// Returns whether any thread holds the value at this moment. Never blocks.
     pub fn is_locked(&self) -> bool {
         self.lock.is_locked()
     }
 
-    /// The value. The exclusive reference makes locking unnecessary. Never blocks.
+    /// Returns the value. The exclusive reference makes locking unnecessary. Never blocks.
     #[cfg(not(loom))]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -138,13 +138,13 @@ impl<T: ?Sized> Mutex<T> {
         self.value.get()
     }
 
-    /// A model checks that the calling thread alone comes to the value at this moment.
+    /// Returns a pointer to the value. A model checks that only the calling thread uses the value at this moment.
     #[cfg(loom)]
     fn pointer(&self) -> *mut T {
         self.value.with_mut(|value| value)
     }
 
-    /// The value, under the lock that the caller has just taken.
+    /// Returns the value, under the lock that the caller has just taken.
     pub(crate) fn guard_value<'a>(&'a self, held: Guard<'a, Lock>) -> MutexGuard<'a, T> {
         MutexGuard {
             held,
@@ -166,7 +166,7 @@ impl<T> From<T> for Mutex<T> {
     }
 }
 
-/// The value of a [`Mutex`], until dropped. Dropping it never blocks.
+/// Holds the value of a [`Mutex`] until it is dropped. Dropping it never blocks.
 #[must_use = "the mutex is free again as soon as the guard is dropped"]
 ///
 /// A guard is shared between threads only if they may share the value:
@@ -182,7 +182,7 @@ impl<T> From<T> for Mutex<T> {
 pub struct MutexGuard<'a, T: ?Sized> {
     held: Guard<'a, Lock>,
     mutex: &'a Mutex<T>,
-    /// Threads may share a guard, and send it, as they may a mutable reference to the value.
+    /// Makes the guard `Sync` and `Send` as a mutable reference to the value is.
     like: PhantomData<&'a mut T>,
 }
 
@@ -206,7 +206,7 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 }
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
-    /// The value, or `<locked>` if a thread holds it.
+    /// Shows the value, or `<locked>` if a thread holds it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut output = f.debug_struct("Mutex");
         match self.try_lock() {
@@ -224,12 +224,12 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// The mutex, which a wait releases.
+    /// Returns the mutex, which a wait releases.
     pub(crate) fn mutex(&self) -> &'a Mutex<T> {
         self.mutex
     }
 
-    /// A guard of a part of the value.
+    /// Narrows the guard to a part of the value.
     ///
     /// ```
     /// use interlock::sync::{Mutex, MutexGuard};
@@ -246,7 +246,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     }
 }
 
-/// A part of the value of a [`Mutex`], until dropped: see [`MutexGuard::map`]. Dropping it never blocks.
+/// Holds a part of the value of a [`Mutex`] until it is dropped: see [`MutexGuard::map`]. Dropping it never blocks.
 #[must_use = "the mutex is free again as soon as the guard is dropped"]
 pub struct MappedMutexGuard<'a, U: ?Sized> {
     /// A pointer, because the reference must not outlive the lock, which this guard releases in its drop.
@@ -267,7 +267,7 @@ impl<'a, U: ?Sized> MappedMutexGuard<'a, U> {
         MappedMutexGuard { value, held, like }
     }
 
-    /// A guard of a part of the part.
+    /// Narrows the guard to a part of the part.
     pub fn map<V: ?Sized>(mut guard: Self, part: impl FnOnce(&mut U) -> &mut V) -> MappedMutexGuard<'a, V> {
         let value = NonNull::from(part(&mut guard));
         MappedMutexGuard::new(value, guard.held)

@@ -1,4 +1,4 @@
-//! A condition with a [`Mutex`]: waiting for a change of its value.
+//! Waits at a condition for a change of the value of a [`Mutex`].
 
 use std::fmt;
 use std::future::Future;
@@ -24,7 +24,8 @@ impl Condition {
     /// Releases the mutex, waits for a notification, and takes the mutex back.
     ///
     /// Blocks until notified, and then until the mutex is free. By then the value may have changed again: see
-    /// [`Condition::wait_while`]. Notifications are not stored: one that came before the wait does not end it.
+    /// [`Condition::wait_while`]. Notifications are not stored: a notification that comes before the wait does not
+    /// end it.
     ///
     /// # Panics
     /// Threads wait at this condition with another mutex.
@@ -32,10 +33,11 @@ impl Condition {
         self.wait_guarded(guard, &mut WaitContext::uninterruptible());
     }
 
-    /// As [`Condition::wait`], for at most `timeout`, and then until the mutex is free, however long that takes.
+    /// Like [`Condition::wait`], but waits for a notification for at most `timeout`. After that it waits until the
+    /// mutex is free, however long that takes.
     ///
     /// # Errors
-    /// The time was over without a notification. The guard has the mutex in any case.
+    /// The wait timed out without a notification. The guard holds the mutex in any case.
     ///
     /// # Panics
     /// Threads wait at this condition with another mutex.
@@ -47,10 +49,11 @@ impl Condition {
         self.wait_within(guard, Deadline::after(timeout))
     }
 
-    /// As [`Condition::wait`], until `deadline` at the latest, and then until the mutex is free, however long that takes.
+    /// Like [`Condition::wait`], but waits for a notification until `deadline` at the latest. After that it waits
+    /// until the mutex is free, however long that takes.
     ///
     /// # Errors
-    /// The time was over without a notification. The guard has the mutex in any case.
+    /// The wait timed out without a notification. The guard holds the mutex in any case.
     ///
     /// # Panics
     /// Threads wait at this condition with another mutex.
@@ -75,7 +78,8 @@ impl Condition {
 
     /// Releases the mutex when it is first polled, waits for a notification, and takes the mutex back. Blocks no thread.
     ///
-    /// A future that is dropped before it has the mutex again leaves it free, and passes a notification on.
+    /// If the future is dropped before it holds the mutex again, the mutex stays free, and a notification passes to
+    /// the next waiter.
     ///
     /// # Panics
     /// Polling it panics if threads or tasks wait at this condition with another mutex.
@@ -116,8 +120,8 @@ impl Condition {
         }
     }
 
-    /// Waits while `busy` is true of the value. Calls `busy` at once and after each notification, and returns when it
-    /// is false.
+    /// Waits while `busy` returns true for the value. Calls `busy` at once and after each notification, and returns
+    /// when the result is false.
     ///
     /// Blocks until a notification. The mutex is released while it blocks, and held while `busy` runs.
     ///
@@ -145,10 +149,10 @@ impl Condition {
         let _ = self.wait_while_within(guard, &mut WaitContext::uninterruptible(), busy);
     }
 
-    /// As [`Condition::wait_while`], for at most `timeout`. Calls `busy` when the time is over, too.
+    /// Like [`Condition::wait_while`], but waits for at most `timeout`. Also calls `busy` when the time is over.
     ///
     /// # Errors
-    /// The time was over, and `busy` was still true. The guard has the mutex in any case.
+    /// The wait timed out, and `busy` was still true. The guard holds the mutex in any case.
     ///
     /// # Panics
     /// Threads wait at this condition with another mutex.
@@ -174,10 +178,11 @@ impl Condition {
         self.wait_while_within(guard, &mut WaitContext::until(deadline), busy)
     }
 
-    /// As [`Condition::wait_while`], until `deadline` at the latest. Calls `busy` when the time is over, too.
+    /// Like [`Condition::wait_while`], but waits until `deadline` at the latest. Also calls `busy` when the time is
+    /// over.
     ///
     /// # Errors
-    /// The time was over, and `busy` was still true. The guard has the mutex in any case.
+    /// The wait timed out, and `busy` was still true. The guard holds the mutex in any case.
     ///
     /// # Panics
     /// Threads wait at this condition with another mutex.
@@ -226,9 +231,9 @@ impl TaskLine for Line<'_> {
 pub struct AwaitingChange<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
     place: Place<Line<'a>>,
-    /// Until it is in line.
+    /// `Some` until the task is in line.
     guard: Option<MutexGuard<'a, T>>,
-    /// From the notification on, until it has the mutex again.
+    /// `Some` from the notification on, until the task holds the mutex again.
     locking: Option<Locking<'a, T>>,
 }
 
@@ -240,7 +245,8 @@ impl<'a, T: ?Sized> Future for AwaitingChange<'a, T> {
         if this.locking.is_none() {
             let mutex = this.mutex;
             let notified = this.place.poll(context, |line, turn| {
-                // The child of a fork tries again without a notification, and looks at the value: nobody else would wake it.
+                // The child of a fork tries again without a notification, and looks at the value: no other thread
+                // would wake it.
                 if line.is_enrolled {
                     return Some(());
                 }
@@ -251,7 +257,7 @@ impl<'a, T: ?Sized> Future for AwaitingChange<'a, T> {
                 }
                 None
             });
-            // Only now: a notification that comes as soon as the mutex is free finds the task in line.
+            // Not earlier: a notification that comes as soon as the mutex is free has to find the task in line.
             drop(this.guard.take());
             ready!(notified);
             this.locking = Some(mutex.lock_async());

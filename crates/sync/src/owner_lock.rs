@@ -1,11 +1,12 @@
 //! The owner of a lock and the line for it: the common part of [`Lock`](crate::Lock) and [`RLock`](crate::RLock).
 //!
-//! A release frees the lock for any thread and wakes the first waiter in line to try. This lets the running thread take
-//! the lock again without a switch of threads. As long as that waiter is on its way, releases notify no other: it takes the
-//! lock, or lines up again. To keep the running thread from starving the others, a release that has to notify hands the lock
-//! to the first waiter if the last hand-over was at least [`BETWEEN_HANDOVERS`] ago: eventual fairness. Hand-overs are
-//! not more frequent, because each makes the running thread wait when it wants the lock again, and costs a switch of
-//! threads. Where that took long, because all processors are busy, the next one is the later: see [`SHARE`].
+//! A release frees the lock for any thread and wakes the first waiter in line to try. So the running thread can
+//! take the lock again without a switch of threads. As long as the notified waiter is on its way, releases notify
+//! no other waiter: it will take the lock, or line up again. To keep the running thread from starving the others, a
+//! release that has to notify hands the lock to the first waiter if the last hand-over was at least
+//! [`BETWEEN_HANDOVERS`] ago: eventual fairness. Hand-overs are not more frequent, because each of them costs a
+//! switch of threads, and makes the running thread wait when it wants the lock again. If a hand-over took long,
+//! because all processors are busy, the next one comes later: see [`SHARE`].
 
 use std::fmt;
 use std::time::Duration;
@@ -33,22 +34,22 @@ pub struct OwnerLock<R: RawLock> {
     line: StateLock<MaybeLine, R>,
 }
 
-/// What a lock needs once it was contended. Most locks never are, and programs have many of them.
+/// The part that a lock needs only once it was contended. Most locks never are, and programs have many locks.
 #[derive(Default)]
 struct MaybeLine(Option<Box<Line>>);
 
-/// The threads that wait for a lock, and what decides whether a release hands it over to one of them.
+/// The threads that wait for a lock, and the state that decides whether a release hands it over to one of them.
 ///
 /// While there are waiters, one thread is going to notify the first of them: the owner when it releases the lock,
 /// because its word is marked as due, or the waiter that `tries`.
 struct Line {
     waiters: WaitQueue,
-    /// Set while a notified waiter has not come yet to take the lock, or to line up again: the generation of the
+    /// Set from the notification of a waiter until it takes the lock or lines up again: the generation of the
     /// process in which it was notified.
     tries: Option<u32>,
     /// The earliest time of the next hand-over.
     next_handover: Deadline,
-    /// When the lock was handed over to a thread that has not come yet.
+    /// Set while the lock was handed over to a thread that has not woken yet: the time of the hand-over.
     handed_over: Option<Duration>,
     /// How many of the next releases must not hand the lock over: one for each waiter that a condition moved into an
     /// empty line.
@@ -71,12 +72,12 @@ impl Default for Line {
 }
 
 impl Line {
-    /// Whether a notified waiter is on its way, so that no other need be notified.
+    /// Returns whether a notified waiter is on its way, so that no other need be notified.
     fn is_tried(&self) -> bool {
         self.tries == Some(fork::generation())
     }
 
-    /// The heir has come. If that took long, the next hand-over is put off.
+    /// Called when the heir has woken. If that took long, puts off the next hand-over.
     fn heir_has_come<R: RawLock>(&mut self) {
         if let Some(then) = self.handed_over.take()
             && R::RUN_AT_ONCE
@@ -100,7 +101,7 @@ impl MaybeLine {
     }
 }
 
-/// A lock as an observer sees it.
+/// The lock as an observer sees it.
 struct Contended<'a, R: RawLock> {
     owned: &'a OwnerLock<R>,
     kind: ResourceKind,
@@ -147,7 +148,7 @@ fn report_acquired(kind: ResourceKind, numbers: Option<Numbers>) {
     }
 }
 
-/// Whether an observer wants to hear of all acquisitions at this moment.
+/// Returns whether an observer wants to hear of all acquisitions at this moment.
 fn watch() -> Watch {
     if observes(Interest::Acquisitions) {
         Watch::Every
@@ -165,7 +166,7 @@ impl<R: RawLock> fmt::Debug for OwnerLock<R> {
 }
 
 impl<R: RawLock> OwnerLock<R> {
-    /// A lock that was never acquired.
+    /// Creates a lock that was never acquired.
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
         OwnerLock {
@@ -174,7 +175,7 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// A lock that was never acquired.
+    /// Creates a lock that was never acquired.
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
         OwnerLock {
@@ -183,7 +184,8 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// A lock whose first acquisition takes the fast path, unless an observer wants to hear of it at this moment.
+    /// Creates a lock whose first acquisition takes the fast path, unless an observer wants to hear of it at
+    /// this moment.
     pub(crate) fn begun() -> Self {
         let owned = Self::new();
         owned.word.begin(watch());
@@ -224,7 +226,7 @@ impl<R: RawLock> OwnerLock<R> {
         taken
     }
 
-    /// Takes the lock if it is free, watched or not. Under the lock of the line.
+    /// Takes the lock if it is free, watched or not. Called under the lock of the line.
     fn try_take(&self, me: ThreadIdent) -> bool {
         loop {
             let seen = self.word.load();
@@ -237,8 +239,8 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// Takes the lock if it is free, and returns whether it was. Otherwise makes sure that the first in line will be
-    /// notified: by a waiter that is on its way, or by the owner. The caller lines up in the same step.
+    /// Takes the lock if it is free, and returns whether it was. Otherwise makes sure that a waiter that is on its
+    /// way, or the owner, will notify the first in line. The caller lines up in the same step.
     fn take_unless_held(&self, line: &mut Line, me: ThreadIdent) -> bool {
         loop {
             if self.try_take(me) {
@@ -251,7 +253,7 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// Takes the lock. Waits for it until `context` ends the wait.
+    /// Takes the lock. Waits until `context` ends the wait.
     #[cold]
     pub(crate) fn acquire_slow(
         &self,
@@ -276,8 +278,8 @@ impl<R: RawLock> OwnerLock<R> {
         self.acquire_enrolled(kind, waiter, context)
     }
 
-    /// Tries to take the lock for a moment, if its owner can run meanwhile. Lining up costs more than the lock is held for, as
-    /// a rule; so does a sleep.
+    /// Tries to take the lock for a moment, if its owner can run meanwhile. As a rule, the lock is held for less
+    /// time than lining up and sleeping would cost.
     fn spin(&self, me: ThreadIdent) -> bool {
         R::RUN_AT_ONCE && spin_briefly(|| self.word.load().is_free() && self.word.try_take(me))
     }
@@ -302,13 +304,14 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// Takes a waiter out of the line that gives up, and passes on the lock or the notification that it got.
+    /// Takes a waiter that gives up out of the line, and passes on the lock or the notification that it got.
     pub(crate) fn leave(&self, waiter: &Arc<Waiter>) {
         // An interrupted wait never lines up again.
         let _ = self.settle(ThreadIdent::current(), Wake::Interrupted, &mut waiter.clone());
     }
 
-    /// Decides what a waiter that woke does: it has the lock, it gives up, or (`None`) it lines up again at the head.
+    /// Decides what a waiter does that woke: it holds the lock, it gives up, or (`None`) it lines up again at the
+    /// head.
     fn settle(
         &self,
         me: ThreadIdent,
@@ -331,7 +334,7 @@ impl<R: RawLock> OwnerLock<R> {
                 Some(Err(WaitError::Interrupted))
             }
             Wake::TimedOut if !notified => Some(Err(WaitError::TimedOut)),
-            // It was handed over, or taken by this thread before it came here; or it is free.
+            // The lock was handed over, or this thread has taken it before; or it is free.
             _ if self.word.load().is(me) || self.try_take(me) => {
                 Some(Ok(observes(Interest::Acquisitions).then(|| Numbers::take(line))))
             }
@@ -352,7 +355,8 @@ impl<R: RawLock> OwnerLock<R> {
         result
     }
 
-    /// Makes sure that the first in line is notified: by a waiter that is on its way, the owner, or else the caller.
+    /// Makes sure that the first in line is notified: by a waiter that is on its way, by the owner, or otherwise by
+    /// the caller.
     fn provide(&self, line: &mut Line) -> Wakeups {
         if line.waiters.is_empty() || line.is_tried() {
             return Wakeups::default();
@@ -385,7 +389,8 @@ impl<R: RawLock> OwnerLock<R> {
         }
     }
 
-    /// As [`OwnerLock::pass_on`], for a word that is marked as due, which no other thread changes meanwhile.
+    /// Like [`OwnerLock::pass_on`], for a word that is marked as due, which no other thread changes
+    /// meanwhile.
     fn pass_on_due(&self, line: &mut Line, seen: Owner) -> Wakeups {
         let may_inherit = line.newcomers == 0;
         line.newcomers = line.newcomers.saturating_sub(1);
@@ -416,7 +421,7 @@ impl<R: RawLock> OwnerLock<R> {
         if seen.is_free() {
             return Err(NotHeld);
         }
-        // Before the lock is free: so the next acquisition has a greater number.
+        // Numbered before the lock is free, so that the next acquisition gets a greater number.
         let observed =
             (seen.is_watched() || observes(Interest::Acquisitions)).then(|| Numbers::take(line.get()));
         let wakeup = self.pass_on(line.get());
@@ -434,10 +439,10 @@ impl<R: RawLock> OwnerLock<R> {
         Ok(())
     }
 
-    /// Takes the lock for a task, or has the task in line.
+    /// Takes the lock for a task, or keeps the task in line.
     ///
-    /// The lock is never handed over to a task, whose turn may come late. A task that was notified and finds the lock taken has
-    /// its place at the head of the line.
+    /// The lock is never handed over to a task, whose turn may come late. A task that was notified and finds the
+    /// lock taken waits at the head of the line.
     pub(crate) fn acquire_as_task(&self, kind: ResourceKind, turn: Turn<'_>) -> Option<()> {
         let me = ThreadIdent::current();
         if turn.is_a_look() {
@@ -455,7 +460,7 @@ impl<R: RawLock> OwnerLock<R> {
         Some(())
     }
 
-    /// Takes a task out of the line that is not going to take the lock.
+    /// Takes a task that gives up out of the line.
     pub(crate) fn leave_as_task(&self, waiter: &Arc<Waiter>) {
         let mut guard = self.line.lock();
         let line = guard.get();
@@ -465,8 +470,8 @@ impl<R: RawLock> OwnerLock<R> {
         next.run();
     }
 
-    /// Moves the first `count` waiters of `from` into the line for the lock, where they sleep until it is released. If it
-    /// is free, which is against the rules, wakes the first in line to take it.
+    /// Moves the first `count` waiters of `from` into the line for the lock, where they sleep until it is released.
+    /// If the lock is free, which is against the rules, wakes the first in line to take it.
     pub(crate) fn requeue(&self, count: usize, from: &mut WaitQueue) -> Wakeups {
         let mut guard = self.line.lock();
         let line = guard.get();

@@ -15,8 +15,9 @@ use crate::owner_lock::OwnerLock;
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///
-/// Its owner is a thread, so there are no futures for it: a task may be polled by another thread each time, and several tasks
-/// of one thread would all own the lock at once. Tasks use a [`Mutex`](crate::Mutex) or a [`Lock`](crate::Lock).
+/// Its owner is a thread, so it has no futures: a task may be polled by another thread each time, and several tasks
+/// of one thread would all own the lock at once. Tasks should use a [`Mutex`](crate::Mutex) or a
+/// [`Lock`](crate::Lock).
 ///
 /// ```
 /// use interlock::sync::RLock;
@@ -31,7 +32,8 @@ use crate::owner_lock::OwnerLock;
 /// ```
 pub struct RLock<R: RawLock = RawWordLock> {
     owned: OwnerLock<R>,
-    /// How many times the owner has acquired it again and not yet released it. Only the owner changes it; 0 if there is none.
+    /// How many times the owner has acquired it again and not yet released it. Only the owner changes it; 0 without
+    /// an owner.
     again: R::Word,
 }
 
@@ -45,7 +47,7 @@ pub struct Saved {
 }
 
 impl RLock {
-    /// A free lock.
+    /// Creates a free lock.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         RLock {
@@ -54,7 +56,7 @@ impl RLock {
         }
     }
 
-    /// A free lock.
+    /// Creates a free lock.
     #[cfg(loom)]
     pub fn new() -> Self {
         Self::new_in()
@@ -62,7 +64,7 @@ impl RLock {
 }
 
 impl<R: RawLock> RLock<R> {
-    /// As [`RLock::new`], with a raw lock of the caller's choice.
+    /// Like [`RLock::new`], with a raw lock of the caller's choice.
     #[doc(hidden)]
     pub fn new_in() -> Self {
         RLock {
@@ -77,7 +79,7 @@ impl<R: RawLock> RLock<R> {
     /// Takes the lock if it is free or this thread holds it already. Never blocks.
     ///
     /// # Errors
-    /// It needs a wait; nothing was acquired.
+    /// This would need a wait; nothing was acquired.
     #[inline]
     pub fn try_acquire(&self) -> Result<(), TimedOut> {
         let taken =
@@ -85,8 +87,8 @@ impl<R: RawLock> RLock<R> {
         if taken { Ok(()) } else { Err(TimedOut) }
     }
 
-    /// Takes the lock, once more if this thread holds it. Blocks until it is released to this thread, or until
-    /// `context` ends the wait.
+    /// Takes the lock, or takes it once more if this thread holds it already. Blocks until it is released to this
+    /// thread, or until `context` ends the wait.
     ///
     /// # Errors
     /// The deadline passed, or the host ended the wait; the lock was not taken.
@@ -99,8 +101,8 @@ impl<R: RawLock> RLock<R> {
         self.owned.acquire_slow(ResourceKind::RLock, context)
     }
 
-    /// Takes the lock if that is a matter of a few instructions. `false` says nothing about the lock: the caller then uses
-    /// [`RLock::try_acquire`]. Never blocks, and calls nothing.
+    /// Takes the lock if that takes only a few instructions. `false` says nothing about the lock: the caller then
+    /// calls [`RLock::try_acquire`]. Never blocks, and calls nothing.
     #[doc(hidden)]
     #[inline]
     pub fn try_acquire_fast(&self) -> bool {
@@ -109,7 +111,8 @@ impl<R: RawLock> RLock<R> {
         if !owner.is(me) {
             return owner.is_free() && self.owned.word.try_take(me);
         }
-        // No program acquires a lock so many times and releases each, so the count may stop at its maximum.
+        // No program acquires a lock that often and then releases it as often, so the count may stop at its
+        // maximum.
         self.again.set(self.again.get().saturating_add(1));
         true
     }
@@ -129,8 +132,9 @@ impl<R: RawLock> RLock<R> {
         self.owned.release_slow(ResourceKind::RLock)
     }
 
-    /// Releases the lock once if that is a matter of a few instructions: the calling thread owns it, and no thread waits for
-    /// it or it stays locked. Otherwise the caller uses [`RLock::release`]. Never blocks, and calls nothing.
+    /// Releases the lock once if that takes only a few instructions: the calling thread owns it, and no thread
+    /// waits for it or it stays locked. Otherwise the caller calls [`RLock::release`]. Never blocks, and calls
+    /// nothing.
     #[doc(hidden)]
     #[inline]
     pub fn try_release_fast(&self) -> bool {
@@ -162,20 +166,20 @@ impl<R: RawLock> RLock<R> {
         Ok(Saved { count, owner })
     }
 
-    /// How many times the owner has acquired it and not yet released it.
+    /// Returns how many times the owner has acquired it and not yet released it.
     fn count(&self) -> usize {
         usize::try_from(self.again.get())
             .unwrap_or(usize::MAX)
             .saturating_add(1)
     }
 
-    /// Counts the one acquisition that the calling thread has just made as `count` acquisitions.
+    /// Makes the calling thread's one acquisition count as `count` acquisitions.
     pub(crate) fn set_count(&self, count: usize) {
         let more = u64::try_from(count.saturating_sub(1)).unwrap_or(u64::MAX);
         self.again.set(self.again.get().saturating_add(more));
     }
 
-    /// Takes the lock as it was before [`RLock::release_all`]. Blocks while another thread holds it.
+    /// Takes the lock, and restores its state before [`RLock::release_all`]. Blocks while another thread holds it.
     ///
     /// Acquisitions that the calling thread has made since then count too.
     ///
@@ -192,24 +196,26 @@ impl<R: RawLock> RLock<R> {
         Ok(())
     }
 
-    /// Whether the calling thread owns the lock. Never blocks.
+    /// Returns whether the calling thread owns the lock. Never blocks.
     #[inline]
     pub fn is_owned(&self) -> bool {
         self.owned.word.load().is(ThreadIdent::current())
     }
 
-    /// Whether any thread owns the lock at this moment. Never blocks.
+    /// Returns whether any thread owns the lock at this moment. Never blocks.
     #[inline]
     pub fn is_locked(&self) -> bool {
         !self.owned.word.load().is_free()
     }
 
-    /// How many times the calling thread has acquired the lock and not yet released it; 0 if it does not own it.
+    /// Returns how many times the calling thread has acquired the lock and not yet released it; 0 if it does
+    /// not own it.
     pub fn recursion_count(&self) -> usize {
         if self.is_owned() { self.count() } else { 0 }
     }
 
-    /// The thread that owns the lock at this moment, and how many times it has acquired it. Never blocks.
+    /// Returns the thread that owns the lock at this moment, and how many times it has acquired it. Never
+    /// blocks.
     pub fn owner(&self) -> Option<(ThreadIdent, usize)> {
         let owner = self.owned.word.load().thread();
         owner.map(|owner| (owner, self.count()))
@@ -257,7 +263,7 @@ impl<R: RawLock> Release for RLock<R> {
     type Travels = *const ();
 
     fn give_back(&self) {
-        // This fails if the owner has released it once too often; then there is nothing to do.
+        // This fails if the owner has released the lock once too often; then there is nothing to do.
         let _ = self.release();
     }
 }

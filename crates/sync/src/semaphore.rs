@@ -41,13 +41,13 @@ struct State {
 }
 
 impl Semaphore {
-    /// A semaphore with `permits` permits and no bound.
+    /// Creates a semaphore with `permits` permits and no bound.
     #[cfg(not(loom))]
     pub const fn new(permits: usize) -> Self {
         Self::bounded(permits, usize::MAX)
     }
 
-    /// A semaphore with `permits` permits that never has more than `bound`.
+    /// Creates a semaphore with `permits` permits that never has more than `bound`.
     ///
     /// # Panics
     /// `permits` is greater than `bound`.
@@ -62,13 +62,13 @@ impl Semaphore {
         }
     }
 
-    /// A semaphore with `permits` permits and no bound.
+    /// Creates a semaphore with `permits` permits and no bound.
     #[cfg(loom)]
     pub fn new(permits: usize) -> Self {
         Self::bounded(permits, usize::MAX)
     }
 
-    /// A semaphore with `permits` permits that never has more than `bound`.
+    /// Creates a semaphore with `permits` permits that never has more than `bound`.
     #[cfg(loom)]
     pub fn bounded(permits: usize, bound: usize) -> Self {
         Semaphore {
@@ -89,7 +89,7 @@ impl State {
 }
 
 impl<R: RawLock> Semaphore<R> {
-    /// As [`Semaphore::new`], with a raw lock of the caller's choice.
+    /// Like [`Semaphore::new`], with a raw lock of the caller's choice.
     #[doc(hidden)]
     pub fn new_in(permits: usize) -> Self {
         Semaphore {
@@ -100,7 +100,7 @@ impl<R: RawLock> Semaphore<R> {
     /// Takes a permit if there is one. Never blocks.
     ///
     /// # Errors
-    /// It needs a wait; nothing was acquired.
+    /// This would need a wait; nothing was acquired.
     #[inline]
     pub fn try_acquire(&self) -> Result<(), TimedOut> {
         let mut state = self.state.lock();
@@ -144,8 +144,8 @@ impl<R: RawLock> Semaphore<R> {
         }
     }
 
-    /// Takes a permit for a task, or has the task in line. A task that was notified of a permit that another thread took has its
-    /// place at the head of the line.
+    /// Takes a permit for a task, or keeps the task in line. A task that was notified of a permit, and finds that
+    /// another thread took it, waits at the head of the line.
     pub(crate) fn acquire_as_task(&self, turn: Turn<'_>) -> Option<()> {
         let mut state = self.state.lock();
         if state.permits == 0 {
@@ -156,12 +156,13 @@ impl<R: RawLock> Semaphore<R> {
         Some(())
     }
 
-    /// Takes a task out of the line. If it was notified of a permit, the next is.
+    /// Takes a task out of the line. If it was notified of a permit, notifies the next in line.
     pub(crate) fn leave_as_task(&self, waiter: &Arc<Waiter>) {
         self.settle(Wake::Interrupted, &mut waiter.clone());
     }
 
-    /// Decides what a waiter that woke does: it takes a permit, it gives up, or (`None`) it lines up again at the head.
+    /// Decides what a waiter does that woke: it takes a permit, it gives up, or (`None`) it lines up again at the
+    /// head.
     fn settle(&self, wake: Wake, waiter: &mut Arc<Waiter>) -> Option<Result<(), WaitError>> {
         let mut state = self.state.lock();
         let notified = wake == Wake::Notified || !state.waiters.remove(waiter);
@@ -224,12 +225,12 @@ impl<R: RawLock> Semaphore<R> {
         Ok(())
     }
 
-    /// How many permits there are at this moment. Never blocks.
+    /// Returns how many permits there are at this moment. Never blocks.
     pub fn permits(&self) -> usize {
         self.state.lock().permits
     }
 
-    /// The most permits that there can be. Never blocks.
+    /// Returns the greatest number of permits that there can be. Never blocks.
     pub fn bound(&self) -> usize {
         self.state.lock().bound
     }
@@ -284,7 +285,7 @@ impl<R: RawLock> Hosted for Semaphore<R> {
         state.bound = bound;
     }
 
-    /// The permits that are left come back. Each wait ends with [`WaitError::Retired`].
+    /// Returns the permits that are left. Each wait ends with [`WaitError::Retired`].
     fn retire(&self) -> (usize, Wakeups) {
         let mut state = self.state.lock();
         state.retired = true;

@@ -114,7 +114,7 @@ fn a_condition_has_one_lock_at_a_time() {
         assert!(catch_unwind(AssertUnwindSafe(|| condition.notify_with(&other, 1))).is_err());
         condition.notify_with(&lock, 1);
     });
-    // Nobody waits now, so it can have another lock.
+    // No thread waits now, so it can be used with another lock.
     let wake = condition.wait_with(&other, &mut WaitContext::until(Deadline::PASSED));
     assert_eq!(wake, Ok(Wake::TimedOut));
 }

@@ -145,7 +145,7 @@ fn a_lock_does_not_rest_with_a_task_that_is_polled_once() {
             assert!(guarded.lock.try_acquire().is_ok());
             let task = start(&guarded, |guarded| {
                 let mut guarding = pin!(guarded.lock.guard_async());
-                // A guard that it gets is dropped here; else the future leaves the line.
+                // If it gets a guard, it is dropped here; otherwise the future leaves the line.
                 let _ = guarding.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             });
             let thread = start(&guarded, stays);

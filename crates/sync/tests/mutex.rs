@@ -1,4 +1,4 @@
-//! `Mutex`: a lock with a value in it, and waiting for the value to change.
+//! `Mutex`: a lock with a value in it, and waits for the value to change.
 
 #![cfg(not(loom))]
 

@@ -438,7 +438,7 @@ fn a_circle_is_found_after_a_lock_has_changed_hands() {
         let heir = scope.spawn(|| {
             first.acquire();
             let heir = ThreadId::current();
-            // The other thread waits for what this one has got by now.
+            // The other thread waits for the lock that this one holds by now.
             eventually(|| owners() == [[heir]]);
             let refused = second.acquire_with(&mut WaitContext::endless()).is_err();
             assert!(refused && take_refusal());

@@ -1,4 +1,5 @@
-//! Hosts that panic in a wait: nothing is left in line, and what the waiter was given goes to the next.
+//! Hosts that panic in a wait: nothing is left in line, and the waiter's lock, permit or notification goes to the
+//! next.
 
 #![cfg(not(loom))]
 

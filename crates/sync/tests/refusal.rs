@@ -1,4 +1,4 @@
-//! What an observer's refusal does to operations that can fail.
+//! The effect of an observer's refusal on operations that can fail.
 
 #![cfg(not(loom))]
 
@@ -45,7 +45,7 @@ fn a_refused_wait_that_can_fail_ends_at_once() {
             .wait_while_timeout(&mut guard, DAY, |value| *value == 1)
             .is_err(),
     );
-    // It has the mutex again.
+    // The guard holds the mutex again.
     *guard += 1;
     let barrier = Barrier::new(2);
     refused(barrier.wait().is_err());

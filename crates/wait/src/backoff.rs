@@ -1,4 +1,4 @@
-//! Waiting for a lock word, which is held for a few instructions.
+//! Waits for a lock word, which is held only for a few instructions.
 
 use crate::sleep::nap;
 use crate::spin::let_a_moment_pass;

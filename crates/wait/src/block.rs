@@ -1,4 +1,4 @@
-//! The one place where a thread blocks.
+//! Blocks threads: the loop around each sleep.
 
 use crate::deadline::Deadline;
 use crate::observer::{Interest, Verdict, ask, next_sequence, observes, report};
@@ -26,13 +26,13 @@ pub(crate) const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 
 /// Puts the calling thread to sleep until `waiter`, which stands in a queue, is notified, or `context` ends the wait.
 ///
-/// This is the only function of Interlock that blocks. The caller holds no internal lock. An observer can ask `resource`
-/// what the thread waits for. When the result is not [`Wake::Notified`], the waiter may still stand in its queue, and the
-/// caller takes it out: if it is not there any more, it was notified after all, and the caller owes what a notified waiter
-/// owes (see `PROTOCOL.md`).
+/// Every thread that waits in a queue blocks here. The caller holds no internal lock. An observer can ask
+/// `resource` what the thread waits for. When the result is not [`Wake::Notified`], the waiter may still stand in
+/// its queue, and the caller has to take it out. If it is not there any more, it was notified after all, and the
+/// caller has the duties of a notified waiter (see `PROTOCOL.md`).
 ///
-/// `leave` is run if a host or an observer panics. It does what the caller does with a waiter whose wait was interrupted:
-/// so no panic leaves a waiter in a queue, nor a notification with a thread that does not come for it.
+/// If a host or an observer panics, `leave` runs. It does what the caller does after an interrupted wait. So a
+/// panic leaves no waiter in a queue, and loses no notification.
 pub fn block(
     waiter: &Arc<Waiter>,
     resource: &dyn Resource,
@@ -47,7 +47,7 @@ pub fn block(
     wake
 }
 
-/// Runs a wait. If there is an observer of waits, tells it of the begin and the end.
+/// Runs a wait. If there is an observer of waits, calls it at the beginning and at the end.
 #[inline]
 pub(crate) fn traced(
     waiter: Option<&Arc<Waiter>>,
@@ -55,7 +55,7 @@ pub(crate) fn traced(
     context: &mut WaitContext<'_>,
     sleep: impl FnOnce(&mut WaitContext<'_>) -> Wake,
 ) -> Wake {
-    // A model has no observer: what is global to the process is no part of it.
+    // A model has no observer: process-wide state is not part of it.
     if cfg!(not(loom)) && observes(Interest::Waits) && !context.is_unwinding() {
         let resource = context.resource().unwrap_or(resource);
         let wait = Wait {
@@ -71,8 +71,8 @@ pub(crate) fn traced(
     }
 }
 
-/// Runs a wait that an observer is told of. An observer that refuses it ends it as the host does, unless the operation
-/// insists.
+/// Runs a wait, and reports it to the observer. If the observer refuses it, it ends as if the host had ended it,
+/// unless the operation insists.
 fn observed(
     wait: &Wait<'_>,
     waiter: Option<&Arc<Waiter>>,
@@ -102,21 +102,22 @@ fn during<Q>(_: &Wait<'_>, _: Option<&Arc<Waiter>>, meanwhile: impl FnOnce() -> 
     meanwhile()
 }
 
-/// What a thread sleeps on: its waiter's word, or words in shared memory.
+/// The object that a thread sleeps on: its waiter's word, or words in shared memory.
 pub(crate) trait Sleeps: Sync {
-    /// Whether the thread need not sleep any more.
+    /// Returns whether the thread need not sleep any longer.
     fn is_notified(&self) -> bool;
 
-    /// Whether the wait began in this process, or lives on in a forked one.
+    /// Returns whether the wait began in this process, or goes on in a forked one.
     fn is_of_this_process(&self) -> bool;
 
-    /// The thread that notified, if it is known.
+    /// Returns the thread that notified, if it is known.
     fn notifier(&self) -> Option<ThreadIdent>;
 
-    /// One sleep in the kernel.
+    /// Sleeps once in the kernel.
     fn sleep(&self, until: Deadline) -> Slept;
 
-    /// Whether it may pay to wait awake first: what the thread waits for can be seen without asking the kernel.
+    /// Returns whether it may pay to wait awake first, because the thread can check for the event without calling
+    /// the kernel.
     fn may_spin(&self) -> bool {
         true
     }
@@ -153,7 +154,7 @@ pub(crate) fn until_notified(sleeper: &impl Sleeps, context: &mut WaitContext<'_
     }
 }
 
-/// The first sleep of a wait: awake for a while if that pays, then in the kernel.
+/// The first sleep of a wait: waits awake for a while if that pays, then sleeps in the kernel.
 fn first_sleep(sleeper: &impl Sleeps, deadline: Deadline, listens: bool) -> Slept {
     if sleeper.may_spin() && spin::until(deadline, || sleeper.is_notified()) {
         return Slept::Notified(sleeper.notifier());
@@ -164,7 +165,7 @@ fn first_sleep(sleeper: &impl Sleeps, deadline: Deadline, listens: bool) -> Slep
     })
 }
 
-/// Whether a wait has no time at all, so that its host need not detach, nor the kernel be asked.
+/// Returns whether a wait has no time at all. Then its host need not detach, and the kernel need not be called.
 ///
 /// A model's deadline may pass at any moment of a sleep, so a model always goes to sleep.
 fn is_over(deadline: Deadline) -> bool {
@@ -210,7 +211,7 @@ fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
     sleep::sleep(waiter.word(), Waiter::ASLEEP, until)
 }
 
-/// A model's kernel: it has no clock, so a wait with a deadline may time out at any moment, and does at once.
+/// The kernel of a model. It has no clock: a wait with a deadline may time out at any moment, and does so at once.
 #[cfg(loom)]
 fn sleep_in_kernel(waiter: &Waiter, until: Deadline) -> Returned {
     if until.nanos().is_some() {

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::schedule;
 
-/// A point on the monotonic clock, or never.
+/// A point in time on the monotonic clock, or never.
 ///
-/// Initialized once, where a timeout enters the engine; below that border there are no durations, so that a wait which is
-/// interrupted and goes on does not start its time again.
+/// Created once, where a timeout enters the engine. Below that border there are no durations, so a wait that is
+/// interrupted and goes on does not restart its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(u64);
 
@@ -18,17 +18,17 @@ impl Deadline {
     /// A deadline that has passed: the operation does not wait.
     pub const PASSED: Deadline = Deadline(0);
 
-    /// A model's deadline: it has passed if the model says so of all.
+    /// The deadline of a model: the model decides whether all of them have passed.
     #[cfg(loom)]
     pub const MODELLED: Deadline = Deadline(1);
 
-    /// `timeout` from now. A time too far away for the clock is [`Deadline::NEVER`].
+    /// Returns the deadline `timeout` from now. A time too far away for the clock becomes [`Deadline::NEVER`].
     pub fn after(timeout: Duration) -> Self {
         let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
         Deadline(schedule::nanos().saturating_add(nanos))
     }
 
-    /// Whether the deadline lies in the past. Reads the clock unless the answer is known without.
+    /// Returns whether the deadline lies in the past. Reads the clock only if necessary.
     pub fn has_passed(self) -> bool {
         match self.0 {
             u64::MAX => false,
@@ -40,7 +40,7 @@ impl Deadline {
         }
     }
 
-    /// Whether the deadline is more than `nanos` away. Reads the clock unless the answer is known without.
+    /// Returns whether the deadline is more than `nanos` away. Reads the clock only if necessary.
     pub(crate) fn is_later_than(self, nanos: u32) -> bool {
         match self.0 {
             u64::MAX => true,
@@ -49,27 +49,28 @@ impl Deadline {
         }
     }
 
-    /// The time until the deadline, 0 if it has passed; `None` for [`Deadline::NEVER`].
+    /// Returns the time until the deadline, 0 if it has passed; `None` for [`Deadline::NEVER`].
     pub fn remaining(self) -> Option<Duration> {
         let at = self.nanos()?;
         Some(Duration::from_nanos(at.saturating_sub(schedule::nanos())))
     }
 
-    /// The earlier of this deadline and `nanos` from now.
+    /// Returns the earlier of this deadline and `nanos` from now.
     pub(crate) fn or_sooner(self, nanos: u64) -> Self {
         self.min(Deadline(schedule::nanos() + nanos))
     }
 
-    /// What the kernel wants to hear: nanoseconds on the monotonic clock, or no time.
+    /// Returns the deadline in the kernel's form: nanoseconds on the monotonic clock, or no time.
     pub(crate) fn nanos(self) -> Option<u64> {
         (self != Self::NEVER).then_some(self.0)
     }
 }
 
 impl From<Instant> for Deadline {
-    /// An `Instant` is a time on the system's clock. So under a scheduler this is as far from the scheduler's time as the instant is
-    /// from the system's, rounded up to milliseconds: as a rule, the moments since the caller has read that clock do not count,
-    /// and the schedule can be replayed. A timeout is surer, as no other clock is read for it.
+    /// An `Instant` is a time on the system's clock. Under a scheduler, the deadline is as far from the scheduler's
+    /// time as the instant is from the system's, rounded up to milliseconds. The rounding hides, as a rule, the
+    /// time that has passed since the caller read that clock, so the schedule can be replayed. A timeout is safer:
+    /// it needs no other clock.
     fn from(instant: Instant) -> Self {
         match instant.checked_duration_since(Instant::now()) {
             Some(left) if left.is_zero() => Deadline::PASSED,
@@ -80,7 +81,7 @@ impl From<Instant> for Deadline {
     }
 }
 
-/// Rounds up.
+/// Rounds up to milliseconds.
 fn whole_millis(time: Duration) -> Duration {
     const NANOS_PER_MILLI: u32 = 1_000_000;
     let beyond = time.subsec_nanos() % NANOS_PER_MILLI;

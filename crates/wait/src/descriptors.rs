@@ -1,7 +1,8 @@
-//! Sleeping until a descriptor is ready.
+//! Sleeps until a descriptor is ready.
 //!
-//! A thread that runs cooperative tasks waits for many things at once: descriptors, the time, and calls from other threads. The
-//! kernel has one wait for all of these, and a call from another thread rings a bell that is one of the descriptors.
+//! A thread that runs cooperative tasks waits for many things at once: descriptors, the time, and calls from other
+//! threads. One call of the kernel waits for all of these: a call from another thread rings a bell, which is one of
+//! the descriptors.
 
 use interlock_os::poll::Poller;
 
@@ -17,8 +18,8 @@ use crate::wake::{Slept, Wake};
 
 /// Puts the calling thread to sleep until a descriptor that `poller` watches is ready, or `context` ends the wait.
 ///
-/// [`Wake::Notified`] says that one is ready. The caller looks which: nothing is taken from the poller. The caller holds no
-/// internal lock. An observer can ask `resource` what the thread waits for.
+/// [`Wake::Notified`] means that one is ready. The caller finds out which: nothing is taken from the poller. The
+/// caller holds no internal lock. An observer can ask `resource` what the thread waits for.
 pub fn block_on_descriptors(poller: &Poller, resource: &dyn Resource, context: &mut WaitContext<'_>) -> Wake {
     let watched = Watched {
         poller,
@@ -31,7 +32,7 @@ pub fn block_on_descriptors(poller: &Poller, resource: &dyn Resource, context: &
 
 struct Watched<'a> {
     poller: &'a Poller,
-    /// What the last sleep found. Only the thread that waits uses it.
+    /// The result of the last sleep. Only the waiting thread uses it.
     is_ready: AtomicBool,
 }
 
@@ -41,7 +42,7 @@ impl Sleeps for Watched<'_> {
         self.is_ready.load(Ordering::Relaxed)
     }
 
-    /// The child of a fork has the descriptors, too. Its caller looks whether they are its own.
+    /// The child of a fork has the descriptors, too. The caller checks whether they are its own.
     fn is_of_this_process(&self) -> bool {
         true
     }
@@ -62,7 +63,7 @@ impl Sleeps for Watched<'_> {
         }
     }
 
-    /// Each look is a call of the kernel.
+    /// Each look would call the kernel.
     fn may_spin(&self) -> bool {
         false
     }

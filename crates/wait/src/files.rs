@@ -1,4 +1,4 @@
-//! Waiting for open files, such as the pipes of a command and the descriptor of its process.
+//! Waits for open files, such as the pipes of a command and the descriptor of its process.
 
 use interlock_os::exchange::FileWork;
 
@@ -10,12 +10,12 @@ use crate::sleep;
 use crate::wait_context::WaitContext;
 use crate::wake::{Slept, Wake};
 
-/// Has the calling thread wait for files and do `work` with those that are ready, until the work wants its host, or `context`
-/// ends the wait.
+/// Makes the calling thread wait for files and do `work` with the ready ones, until the work needs its host, or
+/// `context` ends the wait.
 ///
-/// [`Wake::Notified`] says that the host is wanted. The work runs detached from the host, like a sleep. What it has done
-/// when the wait ends otherwise is done. The caller holds no internal lock. An observer can ask `resource` what the thread
-/// waits for.
+/// [`Wake::Notified`] means that the work needs the host. The work runs detached from the host, like a sleep. If
+/// the wait ends in another way, the work done until then stays done. The caller holds no internal lock. An
+/// observer can ask `resource` what the thread waits for.
 pub fn block_on_files(
     work: &mut dyn FileWork,
     resource: &dyn Resource,
@@ -27,7 +27,7 @@ pub fn block_on_files(
 fn until_wanted(work: &mut dyn FileWork, context: &mut WaitContext<'_>) -> Wake {
     let deadline = context.deadline();
     let listens = context.hears_signals();
-    // A signal that comes while the thread works, and not while it sleeps, ends no sleep. So the first sleep after that is short.
+    // A signal that arrives while the thread works ends no sleep. So the first sleep after that is short.
     let mut has_worked = true;
     loop {
         let mut is_wanted = false;

@@ -1,8 +1,9 @@
-//! What a `fork` needs from the engine.
+//! Keeps the engine consistent over a `fork`.
 //!
-//! A forked child has one thread and a copy of all memory. Its wait queues still contain waiters of threads that do not
-//! exist in it. So each line of waiters stores the generation of the process that made it, and a
-//! [`WaitQueue`](crate::WaitQueue) of an earlier generation counts as empty. No queue has to be found and reset.
+//! A forked child has a single thread and a copy of all memory. Its wait queues still contain the waiters of
+//! threads that do not exist in the child. So each line of waiters stores the generation of the process that made
+//! it, and a [`WaitQueue`](crate::WaitQueue) of an earlier generation counts as empty. So the engine need not find
+//! and reset every queue.
 //!
 //! A fork in an interpreter finds all lock words free: its threads run engine code only while they are attached, and the
 //! thread that forks holds the interpreter (see [`Host`](crate::Host)). A thread that no interpreter excludes, such as a
@@ -32,10 +33,10 @@ static GATE: AtomicU32 = AtomicU32::new(0);
 const INSIDE: u32 = 1;
 const FORK: u32 = 1 << 16;
 
-/// A word for one thread at a time, which says whether that thread is in [`fork_guarded`]. So threads that go in and out
-/// often share no word that they write. A fork looks at all seats.
+/// A word that one thread at a time owns. It tells whether that thread is in [`fork_guarded`]. So threads that go
+/// in and out often do not write to a shared word. A fork looks at all seats.
 ///
-/// Seats are never freed, and a thread that ends leaves its own to another one.
+/// Seats are never freed. A thread that ends leaves its seat to another thread.
 #[repr(align(128))]
 struct Seat {
     is_inside: AtomicBool,
@@ -54,7 +55,7 @@ impl Seat {
         }
     }
 
-    /// A seat that no other thread has. Called while no thread forks.
+    /// Takes a seat that belongs to no other thread. Called while no thread forks.
     fn take() -> &'static Seat {
         let mut last = &FIRST;
         for seat in Seat::all() {
@@ -65,7 +66,7 @@ impl Seat {
             last = seat;
         }
         let new: &'static Seat = Box::leak(Box::new(Seat::new(true)));
-        // Another thread may be first to add one.
+        // Another thread may add its seat first.
         while let Err(refused) = last.next.set(new) {
             last = last.next.get().copied().unwrap_or(refused);
         }
@@ -76,7 +77,7 @@ impl Seat {
         iter::successors(Some(&FIRST), |seat| seat.next.get().copied())
     }
 
-    /// Goes in, as soon as no thread forks.
+    /// Enters, as soon as no thread forks.
     #[inline]
     fn go_in(&self) {
         loop {
@@ -123,14 +124,14 @@ thread_local! {
     static LEAVER: Leaver = const { Leaver(Cell::new(None)) };
 }
 
-/// The number of forks between the first process and this one, since the first wait.
+/// Returns the number of forks between the first process and this one, since the first wait.
 #[inline]
 pub fn generation() -> u32 {
     // Relaxed: it changes only in `child`, when this process has a single thread.
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// In the child of a fork, the thread that forked: the only one at that time.
+/// In the child of a fork, returns the thread that forked: the only thread at that time.
 #[cfg(all(not(loom), feature = "posix-identities"))]
 pub(crate) fn survivor() -> ThreadIdent {
     // Relaxed: it changes only in `child`, when this process has a single thread.
@@ -145,27 +146,28 @@ pub fn watch() {
     WATCHING.call_once(|| drop(interlock_os::fork::around(before, after, child)));
 }
 
-/// What else is done at a fork, by a crate whose objects a child shares with its parent.
+/// The part of another crate in a fork, for objects that a child shares with its parent.
 pub trait Forks: Sync {
-    /// On the thread that forks, when no other thread is in [`fork_guarded`], and none comes in until the fork is over.
+    /// Called on the thread that forks, while no other thread is in [`fork_guarded`]; none enters until the fork is
+    /// over.
     fn before(&self);
 
-    /// On the same thread, when the fork is done, in the parent.
+    /// Called on the same thread, in the parent, after the fork.
     fn parent(&self);
 
-    /// On the same thread, in the child, after the engine's own part.
+    /// Called on the same thread, in the child, after the engine's own part.
     fn child(&self);
 }
 
 static ALSO: OnceLock<&'static dyn Forks> = OnceLock::new();
 
-/// Has `forks` take part in every later fork. One crate may.
+/// Makes `forks` take part in every later fork. Only one crate may do so.
 pub fn also(forks: &'static dyn Forks) {
     watch();
     let _ = ALSO.set(forks);
 }
 
-/// Runs `work`, during which this process does not fork, unless `work` itself does.
+/// Runs `work`. Meanwhile this process does not fork, unless `work` itself does.
 ///
 /// For engine code on a thread that runs on while another thread forks. Otherwise the child could find a lock word held by a
 /// thread that does not exist there. A fork on another thread waits until `work` is done, so `work` must be short, and must
@@ -185,13 +187,13 @@ pub fn fork_guarded<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Finds a seat for the calling thread. `None` if the thread is ending, and would not leave it.
+/// Finds a seat for the calling thread. `None` if the thread is ending, and so could not leave the seat.
 #[cold]
 fn sit_down() -> Option<&'static Seat> {
     watch();
     LEAVER
         .try_with(|leaver| {
-            // Not while another thread forks: the child must find the list whole.
+            // Not while another thread forks: the child needs an intact list.
             go_in_without_seat();
             let seat = Seat::take();
             leaver.0.set(Some(seat));
@@ -221,7 +223,7 @@ fn go_out_without_seat() {
     GATE.fetch_sub(INSIDE, Ordering::Release);
 }
 
-/// The end of [`fork_guarded`], however it ends.
+/// Leaves [`fork_guarded`] when it is dropped, also by a panic.
 struct Leave(Option<&'static Seat>);
 
 impl Drop for Leave {
@@ -236,12 +238,12 @@ impl Drop for Leave {
     }
 }
 
-/// Whether this is the seat of the calling thread.
+/// Returns whether `seat` belongs to the calling thread.
 fn is_own(seat: &Seat) -> bool {
     SEAT.get().is_some_and(|own| std::ptr::eq(own, seat))
 }
 
-/// 1 if the calling thread is inside without a seat, and counts in the gate.
+/// Returns 1 if the calling thread is inside without a seat, and so counts in the gate.
 fn own_count() -> u32 {
     u32::from(IS_INSIDE.get() && SEAT.get().is_none())
 }
@@ -280,7 +282,7 @@ extern "C" fn child() {
     SURVIVOR.store(ThreadIdent::current().get(), Ordering::Relaxed);
     // Relaxed: as above.
     GATE.store(own_count(), Ordering::Relaxed);
-    // The other threads are not there, and will not leave their seats.
+    // The other threads do not exist here, and will not leave their seats.
     for seat in Seat::all().filter(|seat| !is_own(seat)) {
         // Relaxed: as above.
         seat.is_inside.store(false, Ordering::Relaxed);

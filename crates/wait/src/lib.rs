@@ -1,12 +1,12 @@
-//! Where threads block.
+//! The waits of threads.
 //!
-//! Every primitive above this crate is made of the same three parts: a [`WordLock`] that guards a few plain fields, a
-//! [`WaitQueue`] among those fields, and [`block()`], the only function of Interlock that puts a thread to sleep.
-//! `PROTOCOL.md` beside this crate says how they work together and why no wake-up is lost. Each of its claims has a test.
+//! Every primitive above this crate is made of the same three parts: a [`WordLock`] that guards a few plain fields,
+//! a [`WaitQueue`] among those fields, and [`block()`], which puts the thread to sleep. `PROTOCOL.md` of this crate
+//! describes how they work together and why no wake-up is lost. Each of its claims has a test.
 //!
-//! A [`WaitContext`] bounds a wait. It has a [`Deadline`] and, for a thread that runs in an interpreter, a [`Host`] that
-//! detaches the thread while it sleeps and handles signals meanwhile. A registered [`Observer`] is told what happens, and a
-//! registered [`Scheduler`] decides which thread runs and what time it is.
+//! A [`WaitContext`] bounds a wait. It has a [`Deadline`] and, for a thread that runs in an interpreter, a [`Host`]
+//! that detaches the thread while it sleeps and handles signals meanwhile. A registered [`Observer`] hears what
+//! happens, and a registered [`Scheduler`] decides which thread runs and what time it is.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![warn(missing_debug_implementations)]

@@ -1,4 +1,4 @@
-//! What a model (`--cfg loom`) has instead of a clock, the system's threads and its futexes.
+//! Replaces the clock, the system's threads and its futexes in a model (`--cfg loom`).
 
 use std::cell::Cell;
 
@@ -10,7 +10,8 @@ std::thread_local! {
     static PASSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Says whether the deadlines have passed that are neither never nor passed as they are made: a model's clock.
+/// Sets the clock of a model: whether all deadlines have passed, except
+/// [`Deadline::NEVER`](crate::Deadline::NEVER).
 pub fn set_deadlines_passed(passed: bool) {
     PASSED.set(passed);
 }
@@ -19,7 +20,7 @@ pub(crate) fn have_deadlines_passed() -> bool {
     PASSED.get()
 }
 
-/// The identity of the calling thread of the model; a multiple of 8 and not 0, as the system's are.
+/// Returns the identity of the calling thread of the model; a multiple of 8 and not 0, as the system's are.
 pub(crate) fn thread_ident() -> u64 {
     let name = format!("{:?}", thread::current().id());
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();
@@ -41,7 +42,7 @@ impl Bed {
         }
     }
 
-    /// Sleeps if `still`, until woken; the look and the falling asleep are one step.
+    /// Sleeps until woken, if `still` is true. Checking it and falling asleep are one step.
     pub(crate) fn sleep_while(&self, still: impl Fn() -> bool) {
         if let Ok(kernel) = self.kernel.lock() {
             if still() {
@@ -57,7 +58,7 @@ impl Bed {
     }
 }
 
-/// The threads that found a word lock taken, until it is released.
+/// The threads that found a word lock taken and wait for its release.
 ///
 /// The model has no step between a failed attempt and the entry here, nor between a release and the look here. So no thread
 /// waits for a free lock.

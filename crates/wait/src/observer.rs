@@ -1,11 +1,13 @@
-//! Telling an observer what happens to threads.
+//! Reports to an observer what happens to threads.
 //!
-//! Deadlock detection, contention profiles and simulation are observers: they implement [`Observer`]. Primitives report
-//! events and know no observer. With none registered, a report costs one relaxed load, on the slow path only.
+//! Deadlock detection, contention profiles and simulation are observers: they implement [`Observer`]. Primitives
+//! report events, and depend on no observer. If none is registered, a report costs one relaxed load, on the slow
+//! path only.
 //!
-//! An observer says what it wants to hear. Waits go through [`block`](crate::block()) anyway, so an observer of waits costs
-//! uncontended operations nothing. To hear acquisitions, a lock must take the slow path: one that is made while such an
-//! observer is registered reports each of them, one made before reports them when it is contended.
+//! An observer chooses what it wants to hear. Waits go through [`block`](crate::block()) anyway, so an observer of
+//! waits costs uncontended operations nothing. To report an acquisition, a lock has to take the slow path. A lock
+//! that is first used while an observer of acquisitions is registered reports every acquisition. A lock that was
+//! first used before reports the contended ones.
 
 use std::cell::Cell;
 #[cfg(not(loom))]
@@ -20,7 +22,7 @@ use crate::trace_event::{TraceEvent, Wait};
 /// What an observer wants to hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
-    /// Waits, and the begin and end of Interlock's own threads.
+    /// Waits, and the start and exit of Interlock's own threads.
     Waits = 1,
     /// Acquisitions and releases of locks, too.
     Acquisitions = 2,
@@ -31,30 +33,32 @@ pub enum Interest {
 pub enum Verdict {
     /// The thread may wait.
     Wait,
-    /// The thread must not wait: its operation ends at once. One with a time limit ends as if the time were over, a get or a receive
-    /// as if nothing had come, a put or a send as if there had stayed no room. A wait for a barrier breaks it. A pool says
-    /// `Refused`. An operation with a host ends as if that had interrupted it. [`Host::refused`](crate::Host::refused) or, without
-    /// a host, [`take_refusal`] tells the difference.
+    /// The thread must not wait: its operation ends at once. An operation with a time limit ends as if it had timed
+    /// out, a get or a receive as if no item had come, a put or a send as if no room had come. A wait for a barrier
+    /// breaks the barrier. A pool returns `Refused`. An operation with a host ends as if the host had interrupted
+    /// it. [`Host::refused`](crate::Host::refused) or, without a host, [`take_refusal`] tells the difference.
     ///
     /// An operation that cannot fail waits all the same, and leaves no refusal behind: `Mutex::lock`, `Event::wait`, the `acquire`
     /// of a lock or a semaphore, the `join` of a queue, a scope, or a condition that takes its mutex back.
     ///
-    /// Not for an idle worker, which waits for a [`Task`](crate::ResourceKind::Task): it has nothing else to do, and waits
-    /// again at once.
+    /// Do not refuse the wait of an idle worker for a [`Task`](crate::ResourceKind::Task): the worker has nothing
+    /// else to do, and waits again at once.
     Refuse,
 }
 
-/// Is told what happens to threads.
+/// Observes what happens to threads.
 pub trait Observer: Send + Sync {
-    /// What the observer wants to hear. Asked once, when it is registered.
+    /// Returns what the observer wants to hear. Called once, when it is registered.
     fn interest(&self) -> Interest {
         Interest::Waits
     }
 
-    /// Is told of `event`, on the thread that it happens to, under no internal lock. Must not wait for that thread.
+    /// Receives `event`. Called on the thread that it happens to, under no internal lock. Must not wait for that
+    /// thread.
     fn event(&self, event: TraceEvent);
 
-    /// Is asked before a thread waits, on that thread, under no internal lock. Must not wait for that thread.
+    /// Decides whether a thread may wait. Called before the wait, on that thread, under no internal lock. Must not
+    /// wait for that thread.
     ///
     /// The thread stands in line already, and its wait is among the [`pending_waits`](crate::pending_waits).
     fn will_wait(&self, wait: &Wait<'_>) -> Verdict {
@@ -83,8 +87,8 @@ thread_local! {
     static REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Registers the observer of this process, in place of the former one. That one is dropped here, or by a thread that is just
-/// telling it of an event.
+/// Registers the observer of this process, in place of the former one. The former observer is dropped here, or by a
+/// thread that is calling it at this moment.
 #[cfg(not(loom))]
 pub fn set_observer(observer: Shared<dyn Observer>) {
     let interest = observer.interest() as u32;
@@ -97,8 +101,9 @@ pub fn clear_observer() {
     exchange(None);
 }
 
-/// Replaces the registered observer by `new`. If several threads do that at once, the interest is that of the last observer in
-/// the end: each thread stores an interest, and then checks that it is still the interest of the registered observer.
+/// Replaces the registered observer by `new`. If several threads do that at once, the stored interest is in the end
+/// that of the last observer: each thread stores an interest, and then checks that it is still the interest of the
+/// registered observer.
 #[cfg(not(loom))]
 fn exchange(new: Option<Shared<Registered>>) {
     OBSERVER.store(new);
@@ -113,21 +118,21 @@ fn exchange(new: Option<Shared<Registered>>) {
     }
 }
 
-/// Whether the registered observer, if any, wants to hear of this: one relaxed load.
+/// Returns whether an observer is registered that wants to hear of `interest`. Costs one relaxed load.
 #[inline]
 pub fn observes(interest: Interest) -> bool {
     // Relaxed: while an observer comes or goes, a thread may miss it, or look for it and find none.
     INTEREST.load(Ordering::Relaxed) >= interest as u32
 }
 
-/// A number for an event, greater than those given out before. Taken under the lock of the state that the event changes, the
-/// numbers of events on one thing have the order of the events.
+/// Returns a number for an event, greater than those given out before. Taken under the lock of the state that
+/// the event changes, the numbers of events on one thing have the order of the events.
 pub fn next_sequence() -> u64 {
     // Relaxed: each number is given out once, and threads that take one under the same lock take it one after the other.
     SEQUENCE.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Tells the observer, if there is one.
+/// Reports an event to the observer, if there is one.
 #[cold]
 pub fn report(event: TraceEvent) {
     #[cfg(not(loom))]
@@ -156,8 +161,8 @@ pub(crate) fn refuse() {
     REFUSED.set(true);
 }
 
-/// Whether the observer has refused a wait of the calling thread since the last call. For the caller of an operation that
-/// ended as if its host had interrupted it.
+/// Returns whether the observer has refused a wait of the calling thread since the last call. For callers of an
+/// operation that ended as if its host had interrupted it.
 pub fn take_refusal() -> bool {
     REFUSED.take()
 }

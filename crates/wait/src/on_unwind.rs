@@ -1,18 +1,18 @@
-//! What has to be done if a panic unwinds.
+//! Undoes something if a panic unwinds.
 
 use std::fmt;
 
-/// Calls a function if it is dropped before it was defused: when a panic unwinds.
+/// Calls a function if it is dropped before it was defused, that is, when a panic unwinds.
 pub struct OnUnwind<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> OnUnwind<F> {
-    /// `undo` is called if a panic comes before [`OnUnwind::defuse`].
+    /// Makes a guard that calls `undo` if a panic comes before [`OnUnwind::defuse`].
     #[inline]
     pub fn new(undo: F) -> Self {
         OnUnwind(Some(undo))
     }
 
-    /// There is nothing to undo any more.
+    /// Called when there is nothing to undo any more.
     #[inline]
     pub fn defuse(mut self) {
         self.0 = None;

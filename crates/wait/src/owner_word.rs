@@ -1,6 +1,6 @@
-//! Who owns a lock: one word, which threads change by compare-exchange.
+//! The owner of a lock: one word, which threads change by compare-exchange.
 //!
-//! Beside the owner's identity, a multiple of 8, the word has flags in the bits that are free.
+//! Besides the owner's identity, a multiple of 8, the word contains flags in the free bits.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -9,16 +9,17 @@ use crate::raw_lock::RawLock;
 use crate::raw_word::RawWord;
 use crate::thread_ident::ThreadIdent;
 
-/// A lock that was never acquired. The first acquisition finds out whether an observer wants to hear of them.
+/// A lock that was never acquired. The first acquisition finds out whether an observer wants to hear of
+/// acquisitions.
 const FRESH: u64 = 0;
 /// No thread owns the lock.
 const FREE: u64 = 4;
 /// An observer wants to see every acquisition, so no acquisition or release may take the fast path.
 const WATCHED: u64 = 1;
-/// A thread waits in line, and the release of the lock has to notify it. Only beside an owner.
+/// A thread waits in line, and the release of the lock has to notify it. Set only together with an owner.
 const DUE: u64 = 2;
 const FLAGS: u64 = WATCHED | DUE;
-/// What the word has of the owner's identity.
+/// The bits of the owner's identity.
 const IDENTITY: u64 = !(FLAGS | FREE);
 
 /// The owner of a lock. State table (`WATCHED` may be set in each state, and stays):
@@ -36,41 +37,41 @@ pub struct OwnerWord<R: RawLock> {
     word: R::Word,
 }
 
-/// What an [`OwnerWord`] said at one moment.
+/// The value of an [`OwnerWord`] at one moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Owner(u64);
 
 impl Owner {
-    /// Whether no thread owns the lock.
+    /// Returns whether no thread owns the lock.
     #[inline]
     pub fn is_free(self) -> bool {
         self.0 & IDENTITY == 0
     }
 
-    /// Whether `thread` owns the lock.
+    /// Returns whether `thread` owns the lock.
     #[inline]
     pub fn is(self, thread: ThreadIdent) -> bool {
         self.0 & IDENTITY == thread.get()
     }
 
-    /// The thread that owns the lock.
+    /// Returns the thread that owns the lock.
     pub fn thread(self) -> Option<ThreadIdent> {
         (!self.is_free()).then(|| ThreadIdent::new(self.0 & IDENTITY))
     }
 
-    /// Whether an observer wants to see every acquisition.
+    /// Returns whether an observer wants to see every acquisition.
     #[inline]
     pub fn is_watched(self) -> bool {
         self.0 & WATCHED != 0
     }
 
-    /// Whether the release has to notify the first in line.
+    /// Returns whether the release has to notify the first in line.
     #[inline]
     pub fn is_due(self) -> bool {
         self.0 & DUE != 0
     }
 
-    /// Whether a release only has to mark the lock free: some thread owns it, and it has no flag.
+    /// Returns whether a release only has to mark the lock free: some thread owns it, and it has no flag.
     #[inline]
     pub fn is_quiet(self) -> bool {
         self.0 & FLAGS == 0 && !self.is_free()
@@ -80,9 +81,9 @@ impl Owner {
 /// Whether an observer wants to hear of the acquisitions of a lock that is first used at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// Of each of them.
+    /// It wants to hear of each of them.
     Every,
-    /// Of those at most that have to wait.
+    /// It wants to hear at most of those that have to wait.
     Contended,
 }
 
@@ -96,13 +97,13 @@ impl Watch {
 }
 
 impl<R: RawLock> OwnerWord<R> {
-    /// The word of a lock that was never acquired.
+    /// Returns the word of a lock that was never acquired.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
         OwnerWord { word: R::Word::ZERO }
     }
 
-    /// The word of a lock that was never acquired.
+    /// Returns the word of a lock that was never acquired.
     #[cfg(loom)]
     pub fn new() -> Self {
         OwnerWord {
@@ -110,12 +111,12 @@ impl<R: RawLock> OwnerWord<R> {
         }
     }
 
-    /// Frees a lock that no other thread uses, and whose first use this is.
+    /// Frees a lock on its first use, while no other thread uses it.
     pub fn begin(&self, watch: Watch) {
         self.word.set(FREE | watch.flag());
     }
 
-    /// What the word says at this moment.
+    /// Returns the value at this moment.
     #[inline]
     pub fn load(&self) -> Owner {
         Owner(self.word.get())
@@ -127,8 +128,8 @@ impl<R: RawLock> OwnerWord<R> {
         self.word.exchange(FREE, thread.get())
     }
 
-    /// Takes the lock, which was free, for `thread`; `false` if the word has changed since it was `seen`. `first` is asked if this is
-    /// the first acquisition.
+    /// Takes the lock, which was free, for `thread`. Returns `false` if the word has changed since it was `seen`.
+    /// At the first acquisition, calls `first`.
     pub fn try_take_from(&self, seen: Owner, thread: ThreadIdent, first: impl FnOnce() -> Watch) -> bool {
         let watched = match seen.0 {
             FRESH => first().flag(),
@@ -137,25 +138,26 @@ impl<R: RawLock> OwnerWord<R> {
         self.word.exchange(seen.0, thread.get() | watched)
     }
 
-    /// Frees the lock; `false` if the word has changed since it was `seen`.
+    /// Frees the lock. Returns `false` if the word has changed since it was `seen`.
     #[inline]
     pub fn try_free(&self, seen: Owner) -> bool {
         self.word.exchange(seen.0, FREE | seen.0 & WATCHED)
     }
 
-    /// Says that the release has to notify; `false` if the word has changed since it was `seen`. Under the lock of the line.
+    /// Marks that the release has to notify. Returns `false` if the word has changed since it was `seen`. Called
+    /// under the lock of the line.
     pub fn try_mark_due(&self, seen: Owner) -> bool {
         self.word.exchange(seen.0, seen.0 | DUE)
     }
 
-    /// Hands the lock, whose release was due, to `heir`. Its release is due, too, for those that may be left in line. Under the
-    /// lock of the line.
+    /// Hands the lock, whose release had to notify, to `heir`. The heir's release has to notify, too, for waiters
+    /// that may be left in line. Called under the lock of the line.
     pub fn hand_over(&self, seen: Owner, heir: ThreadIdent) {
         self.word.set(heir.get() | seen.0 & FLAGS);
     }
 }
 
-// No panic comes while it changes.
+// A panic can't interrupt a change of the word.
 impl<R: RawLock> UnwindSafe for OwnerWord<R> {}
 impl<R: RawLock> RefUnwindSafe for OwnerWord<R> {}
 

@@ -1,7 +1,8 @@
-//! The waits that are going on, for observers that ask what another thread waits for.
+//! The current waits, for observers that ask what another thread waits for.
 //!
-//! A wait stands in a list from before the observer hears of it until after its end, so its resource is alive. Order of
-//! locks: the list, then the state of one resource. A thread that has the lock of a state never takes that of the list.
+//! A wait is in a list from before the observer hears of it until after its end, so its resource is alive. Order of
+//! locks: the list, then the state of one resource. A thread that holds the lock of a state never takes that of the
+//! list.
 
 use crate::fork;
 use crate::primitive::Arc;
@@ -13,17 +14,17 @@ use crate::trace_event::{PendingWait, Wait};
 use crate::waiter::Waiter;
 use crate::word_lock::Loans;
 
-/// The waits, whose resources are lent meanwhile.
+/// The current waits. Their resources are lent to the list meanwhile.
 static PENDING: Loans<Entry> = Loans::new();
 
-/// The generation of the process whose waits stand in the list.
+/// The generation of the process whose waits are in the list.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// The number of the next wait.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 struct Entry {
-    /// The process that the wait began in: in the child of a fork, those of the parent do not go on.
+    /// The process in which the wait began: the parent's waits do not go on in the child of a fork.
     generation: u32,
     thread: ThreadId,
     resource: ResourceId,
@@ -35,7 +36,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// Whether no notification has ended the wait yet.
+    /// Returns whether the wait still goes on, not ended by a notification.
     fn lasts(&self) -> bool {
         let waiter = self.waiter.as_ref();
         self.generation == fork::generation() && !waiter.is_some_and(|waiter| waiter.is_notified())
@@ -46,7 +47,7 @@ thread_local! {
     static AT_END: AtEnd = AtEnd(ThreadIdent::current());
 }
 
-/// Ends the waits of a thread that ends in the middle of one, as an interpreter may have it.
+/// Removes the waits of a thread that exits in the middle of one, as an interpreter may make it do.
 struct AtEnd(ThreadIdent);
 
 impl Drop for AtEnd {
@@ -55,9 +56,9 @@ impl Drop for AtEnd {
     }
 }
 
-/// Runs `meanwhile`, and shows the wait to all threads until that is done.
+/// Runs `meanwhile`. All threads can see the wait until it is done.
 pub(crate) fn during<Q>(wait: &Wait<'_>, waiter: Option<&Arc<Waiter>>, meanwhile: impl FnOnce() -> Q) -> Q {
-    // A thread that is about to end, and has dropped that value already, unwinds by itself.
+    // A thread that is about to exit, and has dropped that value already, unwinds.
     let _ = AT_END.try_with(|_| ());
     let generation = fork::generation();
     // Relaxed: the lock of the list orders its changes, and to drop the parent's waits twice does no harm.
@@ -78,15 +79,15 @@ pub(crate) fn during<Q>(wait: &Wait<'_>, waiter: Option<&Arc<Waiter>>, meanwhile
     PENDING.during(ticket, entry, wait.resource.owned(), meanwhile)
 }
 
-/// The waits that an observer has heard of and that no notification has ended, with the owners of what each waits for.
-/// Never blocks.
+/// Returns the waits that an observer has heard of and that no notification has ended, each with the owners of its
+/// resource. Never blocks.
 ///
-/// They come in the order in which their threads showed them. So of several threads that wait for each other and ask at the
-/// same time, the one whose wait comes last finds the waits of all others before its own.
+/// They are in the order in which their threads entered them. If several threads wait for each other and call this
+/// at the same time, the thread whose wait comes last finds the waits of all others before its own.
 ///
-/// All of them go on while the list is made. So a thread that is among the owners of one, and waits itself in another,
-/// has not released anything in between. What other threads do meanwhile may show in some of the entries and not in
-/// others; so may what the handler of a signal does on a thread that waits.
+/// All of them go on while the list is made. So a thread that is an owner in one entry, and waits in another, has
+/// not released anything in between. Steps that other threads take meanwhile may show in some entries and not in
+/// others. The same holds for the steps of a signal handler on a waiting thread.
 pub fn pending_waits() -> Vec<PendingWait> {
     PENDING.look(|entry, owners| {
         entry.lasts().then(|| PendingWait {
@@ -129,7 +130,7 @@ mod tests {
         };
         let mine = || PENDING.look(|entry, _| (entry.resource == anything.id()).then_some(entry.generation));
         during(&wait, None, || {
-            // What a fork leaves behind: an entry that says it is of another process.
+            // An entry of another process, as a fork leaves it behind.
             let parent = fork::generation().wrapping_sub(1);
             let entry = Entry {
                 generation: parent,

@@ -1,4 +1,4 @@
-//! The place of a task in a line: what all futures are made of.
+//! The place of a task in a line: the core of all futures.
 
 use std::fmt;
 use std::task::{Context, Poll};
@@ -7,9 +7,10 @@ use crate::primitive::Arc;
 use crate::wait_queue::WaitQueue;
 use crate::waiter::Waiter;
 
-/// What a task can wait for.
+/// A line in which a task can wait.
 pub trait TaskLine {
-    /// Takes the waiter of a task out of the line, which gives up. What it was notified of goes to the next in line.
+    /// Takes the waiter of a task that gives up out of the line. If it was notified, passes the notification to the
+    /// next in line.
     fn leave(&mut self, waiter: &Arc<Waiter>);
 }
 
@@ -20,21 +21,22 @@ pub struct Place<L: TaskLine> {
     done: bool,
 }
 
-/// One try of a task to get its result.
+/// One attempt of a task to get its result.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn<'a> {
-    /// The waiter with which the task lines up if there is no result. The first try has none.
+    /// The waiter with which the task lines up if there is no result. The first attempt has none.
     waiter: Option<&'a Arc<Waiter>>,
     was_notified: bool,
 }
 
 impl Turn<'_> {
-    /// Whether the task was in line until it was notified.
+    /// Returns whether the task was in line until it was notified.
     pub fn was_notified(self) -> bool {
         self.was_notified
     }
 
-    /// Whether this is only a look: it has no waiter, which costs an allocation. The next try has one.
+    /// Returns whether this is a mere look, without a waiter, because that costs an allocation. The next attempt
+    /// has one.
     pub fn is_a_look(self) -> bool {
         self.waiter.is_none()
     }
@@ -46,7 +48,7 @@ impl Turn<'_> {
         }
     }
 
-    /// As [`Turn::line_up`], but puts a task that was notified in vain at the head of the line.
+    /// Like [`Turn::line_up`], but puts a task that was notified in vain at the head of the line.
     pub fn line_up_again(self, line: &mut WaitQueue) {
         match self.waiter {
             Some(waiter) if self.was_notified => line.push_front(waiter.clone()),
@@ -56,7 +58,7 @@ impl Turn<'_> {
 }
 
 impl<L: TaskLine> Place<L> {
-    /// A place in `line` for a task that was not polled yet.
+    /// Creates a place in `line` for a task that was not polled yet.
     pub fn new(line: L) -> Self {
         Place {
             line,
@@ -65,18 +67,18 @@ impl<L: TaskLine> Place<L> {
         }
     }
 
-    /// The line.
+    /// Returns the line.
     pub fn line(&self) -> &L {
         &self.line
     }
 
-    /// Whether it has given its result. Then it stays pending.
+    /// Returns whether the task has got its result. After that, polls stay pending.
     pub fn is_done(&self) -> bool {
         self.done
     }
 
-    /// Polls: tries, unless the task is in line and was not notified. `attempt` has the result, or lines the task up in the
-    /// same step. It may be called twice: see [`Turn::is_a_look`].
+    /// Polls the task: makes an attempt, unless the task is in line and was not notified. `attempt` returns the
+    /// result, or lines the task up in the same step. It may be called twice: see [`Turn::is_a_look`].
     pub fn poll<R>(
         &mut self,
         context: &Context<'_>,
@@ -87,7 +89,8 @@ impl<L: TaskLine> Place<L> {
         }
         let mut was_notified = false;
         if let Some(waiter) = &self.waiter {
-            // In this order: a notifier that is not seen here takes the waker later, and finds this one.
+            // In this order: if the check below misses a notifier, that notifier takes the waker later, and finds
+            // this one.
             waiter.set_waker(context.waker());
             was_notified = waiter.is_notified();
             if !was_notified && waiter.is_of_this_process() {
@@ -96,7 +99,7 @@ impl<L: TaskLine> Place<L> {
         }
         // Dropped at the end, under no lock: its waker is user code.
         let _before = self.waiter.take();
-        // Before the try: if the waker of another task panics after it, this one has had its result.
+        // Set before the attempt: if the waker of another task panics after it, this task has had its result.
         self.done = true;
         let look = Turn {
             waiter: None,

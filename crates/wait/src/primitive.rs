@@ -1,10 +1,10 @@
-//! The one module through which atomics come, so that loom can replace them.
+//! The only module that imports atomics, so that loom can replace them.
 //!
-//! `RUSTFLAGS="--cfg loom"` builds the crate, and all that is made of it, on loom's model of memory. What is global to
-//! the process (spin bookkeeping, the observer, the fork generation) is no part of a model: [`global`] has it.
+//! `RUSTFLAGS="--cfg loom"` builds this crate, and all crates above it, on loom's memory model. Process-wide state
+//! (spin bookkeeping, the observer, the fork generation) is not part of a model: it uses [`global`].
 //!
-//! The names are aliases, not re-exports: so clippy, which sees through re-exports, can forbid std's names elsewhere
-//! (`disallowed-types` in clippy.toml) and allow these.
+//! The names are aliases, not re-exports. Clippy sees through re-exports, so only this way can it forbid std's
+//! names elsewhere (`disallowed-types` in clippy.toml) and allow these.
 
 #![expect(clippy::disallowed_types, reason = "I8: the one door for atomics")]
 
@@ -23,13 +23,13 @@ pub use loom::{
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-/// Atomics of process-wide bookkeeping that no model covers: never loom's.
+/// Atomics for process-wide bookkeeping, which no model covers. They are never loom's.
 pub mod global {
     /// A flag.
     pub type AtomicBool = std::sync::atomic::AtomicBool;
     /// A machine word with a sign.
     pub type AtomicIsize = std::sync::atomic::AtomicIsize;
-    /// 32 bits, as the kernel sleeps on.
+    /// 32 bits: the size of the words that threads sleep on in the kernel.
     pub type AtomicU32 = std::sync::atomic::AtomicU32;
     /// 64 bits.
     pub type AtomicU64 = std::sync::atomic::AtomicU64;

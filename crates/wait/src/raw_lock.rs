@@ -1,8 +1,8 @@
-//! What lies under all locks: a word that threads change in turn, or a host that runs one thread at a time.
+//! The basis of all locks: a word that threads change in turn, or a host that runs one thread at a time.
 //!
-//! A raw lock is held for a few instructions, never while user code runs, never across a sleep. So a thread that finds the
-//! word taken spins, then gives way, then naps (see [`Backoff`]): bounded naps instead of a queue, so that unlocking is a
-//! plain store, and a preempted holder of lower priority gets to run.
+//! A raw lock is held for a few instructions, never while user code runs, never across a sleep. So a thread that
+//! finds the word taken spins, then yields, then naps (see [`Backoff`]). With bounded naps instead of a queue,
+//! unlocking is a plain store, and a preempted holder of lower priority gets to run.
 //!
 //! States of the word: `FREE` (0), `HELD` (1).
 
@@ -22,14 +22,14 @@ const HELD: u32 = 1;
 /// Excludes the users of a primitive's state from each other.
 ///
 /// Primitives and queues are generic over it. [`RawWordLock`] is for threads that run at once. A host that runs one
-/// thread at a time has a raw lock of its own, made of a [`HostLock`]. That need not be [`Sync`]; then neither are the
-/// primitives over it, and the host decides which of its threads come to them.
+/// thread at a time has a raw lock of its own, made of a [`HostLock`]. A raw lock need not be [`Sync`]. If it is
+/// not, the primitives over it are not either, and the host decides which of its threads may use them.
 ///
 /// # Safety
 /// - After `lock`, or after `try_lock` returned true, no other call gets the lock before `unlock`.
 /// - A thread for which `covers_this_thread` returns true may use the lock, even one that is not [`Sync`].
 pub unsafe trait RawLock: Sized {
-    /// What the same threads may read and change without the lock.
+    /// A word that the same threads may read and change without the lock.
     type Word: RawWord;
 
     /// Whether the threads that it excludes from each other run at the same time, so that one may wait awake for another.
@@ -39,11 +39,11 @@ pub unsafe trait RawLock: Sized {
     #[cfg(not(loom))]
     const NEW: Self;
 
-    /// A free lock.
+    /// Creates a free lock.
     #[cfg(loom)]
     fn new() -> Self;
 
-    /// Takes the lock; waits for the few instructions that another thread needs.
+    /// Takes the lock. If another thread holds it, waits for the few instructions that it needs.
     fn lock(&self);
 
     /// Takes the lock if it is free, and returns whether it did.
@@ -55,10 +55,10 @@ pub unsafe trait RawLock: Sized {
     /// The caller has taken it.
     unsafe fn unlock(&self);
 
-    /// Whether the calling thread is among those that the lock excludes from each other, so that it may take the lock.
+    /// Returns whether the lock excludes the calling thread, too, so that the thread may take it.
     ///
-    /// Always, unless the lock is a host's, which excludes the threads that are attached to it. For what any thread may
-    /// ask of a resource: see [`Owners`](crate::Owners).
+    /// Always true, unless the lock is a host's, which covers only the threads that are attached to the host.
+    /// [`Owners`](crate::Owners) needs this, because any thread may ask it.
     fn covers_this_thread() -> bool {
         true
     }
@@ -113,8 +113,8 @@ unsafe impl RawLock for RawWordLock {
 }
 
 impl RawWordLock {
-    /// A model does not spin, which it could do for ever: a thread that finds the lock taken tries again when it was
-    /// released.
+    /// A model does not spin, because it could do so for ever. A thread that finds the lock taken tries again after
+    /// the release.
     #[cfg(loom)]
     fn lock_contended(&self) {
         self.refused.wait();
@@ -139,7 +139,7 @@ impl RawWordLock {
 
 /// The raw lock of a host that runs one thread at a time, as the lock of an interpreter does: no atomic operation.
 ///
-/// It does not know the host's threads, so it is no [`RawLock`] by itself:
+/// It can't tell which threads are the host's, so it is no [`RawLock`] by itself:
 ///
 /// ```compile_fail,E0277
 /// use interlock::wait::{HostLock, StateLock};
@@ -156,9 +156,10 @@ impl RawWordLock {
 /// share(&interlock::wait::HostLock::new());
 /// ```
 ///
-/// To share such a primitive, the host puts it into a type that gives it only to threads that prove to be attached.
+/// To share such a primitive, the host wraps it in a type that gives access only to threads with a proof that they
+/// are attached.
 pub struct HostLock {
-    /// If it is true already, a caller further up on the same thread uses the state.
+    /// If it is true before a use, a caller further up on the same thread is using the state.
     held: Cell<bool>,
 }
 
@@ -176,7 +177,7 @@ impl Default for HostLock {
 }
 
 impl HostLock {
-    /// A free lock.
+    /// Creates a free lock.
     pub const fn new() -> Self {
         HostLock {
             held: Cell::new(false),
@@ -186,7 +187,7 @@ impl HostLock {
     /// Takes the lock.
     ///
     /// # Panics
-    /// A caller further up has it.
+    /// A caller further up the stack holds it.
     #[inline]
     pub fn lock(&self) {
         if !self.try_lock() {
@@ -194,7 +195,7 @@ impl HostLock {
         }
     }
 
-    /// Takes the lock if no caller further up has it, and returns whether it did.
+    /// Takes the lock if no caller further up the stack holds it, and returns whether it did.
     #[inline]
     pub fn try_lock(&self) -> bool {
         !self.held.replace(true)

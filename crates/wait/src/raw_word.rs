@@ -10,17 +10,19 @@ pub trait RawWord {
     #[cfg(not(loom))]
     const ZERO: Self;
 
-    /// The number 0.
+    /// Returns the number 0.
     #[cfg(loom)]
     fn zero() -> Self;
 
-    /// The number at this moment. Orders nothing.
+    /// Returns the number at this moment. Orders nothing.
     fn get(&self) -> u64;
 
-    /// Changes the number. What the thread did before comes before what the next thread does that exchanges it.
+    /// Changes the number. What the thread did before this happens before what the next thread to exchange the
+    /// number does after that.
     fn set(&self, number: u64);
 
-    /// Changes the number if it is `from`, and returns whether it was. What the threads did that have changed it came before.
+    /// Changes the number if it is `from`, and returns whether it was. What other threads did before they changed
+    /// it happens before what this thread does after this.
     fn exchange(&self, from: u64, to: u64) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! What threads wait for, and what an observer can ask it.
+//! The things that threads wait for, and the questions that an observer can ask about them.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -8,8 +8,8 @@ use crate::primitive::global::{AtomicU64, Ordering};
 use crate::thread_id::ThreadId;
 use crate::word_lock::Owners;
 
-/// A number for a resource that no other one ever has. Kept by its [`WaitQueue`](crate::WaitQueue) from the first wait or
-/// acquisition that an observer hears of.
+/// A number for a resource, which no other resource ever has. Kept by its [`WaitQueue`](crate::WaitQueue) from the
+/// first wait or acquisition that an observer hears of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId(NonZeroU64);
 
@@ -17,14 +17,14 @@ pub struct ResourceId(NonZeroU64);
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl ResourceId {
-    /// A number that was not given out before.
+    /// Creates a number that was not used before.
     pub fn fresh() -> Self {
         // Relaxed: a number is given out once, and orders nothing.
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         ResourceId(NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX))
     }
 
-    /// The number.
+    /// Returns the number.
     pub fn number(self) -> u64 {
         self.0.get()
     }
@@ -36,7 +36,7 @@ impl fmt::Display for ResourceId {
     }
 }
 
-/// What kind of resource is waited for.
+/// The kind of a resource that threads wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ResourceKind {
     /// A mutual-exclusion lock.
@@ -47,7 +47,7 @@ pub enum ResourceKind {
     Condition,
     /// A permit of a semaphore.
     Semaphore,
-    /// An event's being set.
+    /// The setting of an event.
     Event,
     /// The other parties of a barrier.
     Barrier,
@@ -55,20 +55,20 @@ pub enum ResourceKind {
     QueueGet,
     /// Room in a queue.
     QueuePut,
-    /// The end of all tasks of a queue.
+    /// The completion of all tasks of a queue.
     QueueJoin,
-    /// The end of threads.
+    /// The exit of threads.
     Thread,
     /// The outcome of a task.
     Outcome,
-    /// A task for a worker, which is idle until one comes. No wait for a thread or an outcome.
+    /// A task for an idle worker. Not a wait for a thread or an outcome.
     Task,
-    /// The time of the next item of a delay queue. No wait for a thread or an outcome.
+    /// The time of the next item of a delay queue. Not a wait for a thread or an outcome.
     Timer,
-    /// A number of tasks of a pool that are done, whichever they are. No wait for a thread or an outcome.
+    /// The end of some number of tasks of a pool, no matter which. Not a wait for a thread or an outcome.
     Count,
-    /// That a descriptor is ready, or another thread calls: a thread that runs tasks in turns has nothing to do before. No wait
-    /// for a thread or an outcome.
+    /// A ready descriptor or a call from another thread, before which a thread that runs tasks in turns has nothing
+    /// to do. Not a wait for a thread or an outcome.
     Descriptors,
 }
 
@@ -77,39 +77,41 @@ pub enum ResourceKind {
 /// [`block`](crate::block()) calls these methods on the thread that waits, under no internal lock, if an observer is
 /// registered.
 pub trait Resource {
-    /// Its number, given to it now if it has none.
+    /// Returns its number, given to it now if it has none.
     fn id(&self) -> ResourceId;
 
-    /// Its kind.
+    /// Returns its kind.
     fn kind(&self) -> ResourceKind;
 
-    /// Where it was created, if that was recorded.
+    /// Returns where it was created, if that was recorded.
     fn created_at(&self) -> Option<Arc<str>> {
         None
     }
 
-    /// Where to ask for the threads that can end a wait for it. `None` if any thread can, or it is not known which.
+    /// Returns the object to ask for the threads that can end a wait for this resource. `None` if any thread can,
+    /// or if they are not known.
     ///
-    /// An observer takes each of them for one without which the wait does not end. So a lock names its owner, an outcome the
-    /// worker that runs its task, and a scope or a wait for several outcomes those that run these tasks; a wait for the first
-    /// of several outcomes names none, because any other may come first. Any thread may notify a condition, release a
-    /// semaphore, set an event, come to a barrier, put into a queue or get from it: these name none.
+    /// An observer assumes that the wait can't end without each of these threads. So a lock names its owner, an
+    /// outcome the worker that runs its task, and a scope or a wait for several outcomes the workers that run these
+    /// tasks. A wait for the first of several outcomes names none, because any of them may come first. Any thread
+    /// may notify a condition, release a semaphore, set an event, come to a barrier, or put into a queue or get
+    /// from it, so these resources name none.
     fn owned(&self) -> Option<&dyn Owners> {
         None
     }
 
-    /// The threads that can end a wait for it, at this moment.
+    /// Returns the threads that can end a wait for it, at this moment.
     fn owners(&self) -> Vec<ThreadId> {
         owners(self.owned())
     }
 
-    /// A few words for a report.
+    /// Returns a short description for a report.
     fn describe(&self) -> String {
         format!("{:?} {}", self.kind(), self.id())
     }
 }
 
-/// The threads that can end a wait for what `owned` is the state of.
+/// Returns the threads that can end a wait for the resource whose state is `owned`.
 pub(crate) fn owners(owned: Option<&dyn Owners>) -> Vec<ThreadId> {
     let idents = owned.map(Owners::ask).unwrap_or_default();
     idents.into_iter().map(ThreadId::of_ident).collect()

@@ -1,9 +1,9 @@
-//! The choice of the thread that runs, and of the time: the operating system's, or a scheduler's.
+//! Lets the operating system, or a registered scheduler, decide which thread runs and what time it is.
 //!
-//! To explore the schedules of a program, or to replay one, a [`Scheduler`] drives the threads instead of listening to
-//! them. While one is registered, the engine reads its clock, sleeps and wakes through it, does not spin, and tells it of
-//! the threads that it starts. Without one, each of these steps costs one relaxed load more. Uncontended operations take
-//! none of them.
+//! To explore the schedules of a program, or to replay one, a [`Scheduler`] drives the threads instead of observing
+//! them. While one is registered, the engine reads its clock, sleeps and wakes through it, does not spin, and
+//! reports to it the threads that it starts. Without one, each of these steps costs one relaxed load more.
+//! Uncontended operations take none of them.
 
 use std::io;
 use std::sync::Arc as Shared;
@@ -19,29 +19,31 @@ use crate::primitive::global::{AtomicBool, Ordering};
 
 /// Decides which thread runs, and what time it is.
 ///
-/// It must outlast the threads that it has parked or begun. A thread that finds a lock word held waits for its holder as if
-/// there were no scheduler: the holder runs, and needs a few instructions. Its methods are called under no internal lock, and may block
-/// for as long as it wants the calling thread to stand still. They may not use the engine's primitives.
+/// It must outlive the threads that it has parked or begun. A thread that finds a lock word held waits for its
+/// holder as if there were no scheduler: the holder runs, and needs a few instructions. Its methods are called
+/// under no internal lock, and may block as long as the scheduler wants to hold the calling thread back. They must
+/// not use the engine's primitives.
 pub trait Scheduler: Send + Sync {
-    /// The time in nanoseconds, on a clock that never runs backwards.
+    /// Returns the time in nanoseconds, on a clock that never runs backwards.
     fn now(&self) -> u64;
 
     /// Parks the calling thread until [`Scheduler::unpark`] with one of `places`, or until the time `until`.
     ///
-    /// Returns at once unless `still` is true. No `unpark` may come between that look and the parking. May return early:
-    /// the caller looks again.
+    /// Returns at once unless `still` is true. Calling `still` and parking have to be one step, so that no `unpark`
+    /// comes in between. May return early: the caller checks again.
     fn park(&self, places: &[usize], until: Option<u64>, still: &dyn Fn() -> bool) -> Returned;
 
-    /// Ends the parking of at most `most` threads at `place`. Finds none there if these are parked by the kernel, or awake.
+    /// Ends the parking of at most `most` threads at `place`. It may find no thread there, because these are parked
+    /// by the kernel, or awake.
     fn unpark(&self, place: usize, most: u32);
 
-    /// The calling thread is about to start a thread, which gets the number that this returns.
+    /// Called by a thread that is about to start another one. Returns the number of the new thread.
     fn will_start(&self) -> u64;
 
-    /// The calling thread is the one with this number, which has just started. Returns when it is to run.
+    /// Called by the thread with this number when it has just started. Returns when the thread may run.
     fn began(&self, number: u64);
 
-    /// The thread with this number will run no more, or could not be started.
+    /// Called when the thread with this number has exited, or could not be started.
     fn ended(&self, number: u64);
 }
 
@@ -62,7 +64,7 @@ pub fn set_scheduler(scheduler: Shared<dyn Scheduler>) {
     IS_SCHEDULED.store(true, Ordering::Relaxed);
 }
 
-/// Takes the scheduler away, when no thread is parked by it any more.
+/// Removes the scheduler. No thread may be parked by it any more.
 #[cfg(not(loom))]
 pub fn clear_scheduler() {
     // Relaxed: a thread that still finds the scheduler uses it once more.
@@ -70,7 +72,7 @@ pub fn clear_scheduler() {
     SCHEDULER.store(None);
 }
 
-/// The scheduler, if there is one.
+/// Returns the scheduler, if there is one.
 #[cfg(not(loom))]
 #[inline]
 pub(crate) fn scheduler() -> Option<Shared<dyn Scheduler>> {
@@ -84,18 +86,18 @@ fn find() -> Option<Shared<dyn Scheduler>> {
     SCHEDULER.load().as_ref().map(|registered| registered.0.clone())
 }
 
-/// A model has its own.
+/// Returns none: a model schedules its threads itself.
 #[cfg(loom)]
 pub(crate) fn scheduler() -> Option<Shared<dyn Scheduler>> {
     None
 }
 
-/// Whether a scheduler decides what time it is.
+/// Returns whether a scheduler decides what time it is.
 pub(crate) fn is_scheduled() -> bool {
     scheduler().is_some()
 }
 
-/// The time in nanoseconds: the scheduler's, or that of the monotonic clock.
+/// Returns the time in nanoseconds: the scheduler's, or that of the monotonic clock.
 #[inline]
 pub(crate) fn nanos() -> u64 {
     match scheduler() {
@@ -104,7 +106,7 @@ pub(crate) fn nanos() -> u64 {
     }
 }
 
-/// The time since some moment in the past, to measure how long something takes.
+/// Returns the time since some moment in the past, to measure how long something takes.
 #[inline]
 pub fn now() -> Duration {
     Duration::from_nanos(nanos())
@@ -118,7 +120,7 @@ pub fn spawn(stack_size: usize, main: impl FnOnce() + Send + 'static) -> io::Res
     spawn_named("", stack_size, main)
 }
 
-/// As [`spawn`], for a thread with a name, as the messages of panics show it.
+/// Like [`spawn`], for a thread with a name, as the messages of panics show it.
 ///
 /// # Errors
 /// The operating system cannot start another thread.
@@ -139,7 +141,7 @@ pub fn spawn_named(name: &str, stack_size: usize, main: impl FnOnce() + Send + '
     started
 }
 
-/// Calls a function when it is dropped, however that comes about.
+/// Calls a function when it is dropped.
 struct AtEnd<F: FnMut()>(F);
 
 impl<F: FnMut()> Drop for AtEnd<F> {

@@ -1,8 +1,8 @@
-//! Sleeping on words in memory that processes share.
+//! Sleeps on words in memory that processes share.
 //!
-//! A thread that waits for another process has no [`Waiter`](crate::Waiter) in that process's queue: a waiter is an object
-//! of one process. Both look at a word in shared memory instead. A second word beside it, the life word of the process that
-//! has what the thread wants, tells that this process died: the kernel itself changes it and wakes the thread.
+//! A thread that waits for another process has no [`Waiter`](crate::Waiter) in that process's queue: a waiter is an
+//! object of one process. Both look at a word in shared memory instead. A second word, the life word of the process
+//! that holds what the thread wants, tells if that process dies: the kernel changes it and wakes the thread.
 
 pub use interlock_os::futex::{MOST_SHARED_WORDS, SharedWord};
 
@@ -17,18 +17,19 @@ use crate::thread_ident::ThreadIdent;
 use crate::wait_context::WaitContext;
 use crate::wake::{Slept, Wake};
 
-/// The longest sleep, in nanoseconds. The kernel wakes one of those that sleep on the life word of a process that died.
-/// That one wakes the others; should it be killed before, they find out by looking once in a while.
+/// The longest sleep, in nanoseconds. When a process dies, the kernel wakes one of the threads that sleep on its
+/// life word, and that thread wakes the others. If it is killed before it does, the others find out because they
+/// look once in a while.
 const LONGEST_NANOS: u64 = 1_000_000_000;
 
-/// Puts the calling thread to sleep until one of `words` (1 to [`MOST_SHARED_WORDS`]) has another value than expected, or
-/// `context` ends the wait.
+/// Puts the calling thread to sleep until one of `words` (1 to [`MOST_SHARED_WORDS`]) differs from its expected
+/// value, or `context` ends the wait.
 ///
-/// [`Wake::Notified`] says that a word had another value. The caller looks which: nothing was handed to it. The caller holds
-/// no internal lock. An observer can ask `resource` what the thread waits for.
+/// [`Wake::Notified`] means that a word had another value. The caller finds out which: nothing was handed over to
+/// it. The caller holds no internal lock. An observer can ask `resource` what the thread waits for.
 ///
 /// # Panics
-/// There is no word, or there are too many.
+/// `words` is empty or too long.
 pub fn block_shared(
     words: &[SharedWord<'_>],
     resource: &dyn Resource,
@@ -40,23 +41,26 @@ pub fn block_shared(
     })
 }
 
-/// A wait for what `is_ready` tells, whose thread announces itself only before it sleeps: as long as it waits awake, nobody has
-/// to ask the kernel to wake it.
+/// A wait until `is_ready` is true. The thread announces itself only before it sleeps: as long as it waits awake,
+/// no other thread has to call the kernel to wake it.
 #[expect(missing_debug_implementations, reason = "it holds functions")]
 pub struct Announced<'a> {
-    /// What the thread sleeps on, and what another one changes and wakes after it has seen the announcement.
+    /// The word that the thread sleeps on. A thread that has seen the announcement changes it and wakes its
+    /// sleepers.
     pub word: &'a AtomicU32,
-    /// A word whose change ends the wait, too: the life word of a process.
+    /// Another word whose change ends the wait: the life word of a process.
     pub beside: Option<SharedWord<'a>>,
     /// Whether the thread need not wait any more.
     pub is_ready: &'a (dyn Fn() -> bool + Sync),
-    /// Says in `word` that a thread is about to sleep. Returns what the word is then. Ordered with `is_ready` as with what makes
-    /// it true: the one that makes it true sees the announcement, or this thread sees what was done.
+    /// Announces in `word` that a thread is about to sleep. Returns the value of the word after that. It is ordered
+    /// with `is_ready` such that either the thread that makes `is_ready` true sees the announcement, or this thread
+    /// sees that it is true.
     pub announce: &'a (dyn Fn() -> u32 + Sync),
 }
 
-/// Puts the calling thread to sleep until `wait.is_ready`, or `context` ends the wait. It looks once a second whether it was
-/// forgotten: by a process that was killed after it made that true, or after it was woken in place of this thread.
+/// Puts the calling thread to sleep until `wait.is_ready`, or until `context` ends the wait. It checks once a
+/// second, because a process may be killed after it has made `is_ready` true, or after it was woken in place of
+/// this thread.
 pub fn block_announced(wait: &Announced<'_>, resource: &dyn Resource, context: &mut WaitContext<'_>) -> Wake {
     block::traced(None, resource, context, |context| {
         block::until_notified(wait, context)
@@ -64,7 +68,7 @@ pub fn block_announced(wait: &Announced<'_>, resource: &dyn Resource, context: &
 }
 
 impl Announced<'_> {
-    /// One sleep in the kernel, on `word` while it is `expected`, and on the other one.
+    /// Sleeps once in the kernel, on `word` while it is `expected`, and on the other word.
     fn sleep_once(&self, expected: u32, soon: Deadline) -> Returned {
         let word = SharedWord {
             word: self.word,
@@ -95,7 +99,7 @@ impl Sleeps for Announced<'_> {
         true
     }
 
-    /// It may be another process's thread.
+    /// The notifier may be a thread of another process.
     fn notifier(&self) -> Option<ThreadIdent> {
         None
     }
@@ -120,7 +124,7 @@ impl Sleeps for Announced<'_> {
     }
 }
 
-/// Wakes at most `most` threads, of whatever process, that sleep on `word`, which the caller has changed. Never blocks.
+/// Wakes at most `most` threads, of any process, that sleep on `word`, which the caller has changed. Never blocks.
 pub fn wake_shared(word: &AtomicU32, most: u32) {
     sleep::wake_shared(word, most);
 }
@@ -154,7 +158,7 @@ impl Sleeps for Words<'_> {
         true
     }
 
-    /// It may be another process's thread.
+    /// The notifier may be a thread of another process.
     fn notifier(&self) -> Option<ThreadIdent> {
         None
     }

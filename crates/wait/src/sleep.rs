@@ -1,4 +1,4 @@
-//! The one place that puts a thread to sleep, and wakes it: in the kernel, or as the scheduler wants it.
+//! The only place that puts threads to sleep and wakes them: in the kernel, or by the scheduler.
 
 use std::ptr;
 
@@ -12,7 +12,7 @@ use crate::primitive::AtomicU32;
 use crate::primitive::global::Ordering;
 use crate::schedule::scheduler;
 
-/// Sleeps while `word` is as `expected`. Returns early for whatever reason the kernel or the scheduler finds.
+/// Sleeps while `word` is `expected`. May return early.
 #[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
 pub(crate) fn sleep(word: &AtomicU32, expected: u32, until: Deadline) -> Returned {
     match scheduler() {
@@ -26,14 +26,15 @@ pub(crate) fn sleep(word: &AtomicU32, expected: u32, until: Deadline) -> Returne
 
 /// Wakes the thread that sleeps on `word`. Never blocks, unless the scheduler lets another thread run first.
 pub(crate) fn wake(word: &AtomicU32) {
-    // The thread may have gone to sleep before there was a scheduler.
+    // The thread may have gone to sleep in the kernel before there was a scheduler.
     futex::wake_one(word);
     if let Some(scheduler) = scheduler() {
         scheduler.unpark(place(word), 1);
     }
 }
 
-/// Sleeps while all of `words`, in shared memory, are as expected. `None` if the kernel can't watch so many.
+/// Sleeps while all of `words`, in shared memory, have their expected values. `None` if the kernel can't watch that
+/// many.
 pub(crate) fn sleep_on_shared(words: &[SharedWord<'_>], until: Deadline) -> Option<Returned> {
     if let Some(scheduler) = scheduler() {
         let mut places = [0; MOST_SHARED_WORDS];
@@ -50,7 +51,7 @@ pub(crate) fn sleep_on_shared(words: &[SharedWord<'_>], until: Deadline) -> Opti
     }
 }
 
-/// Wakes at most `most` threads, of whatever process, that sleep on `word`.
+/// Wakes at most `most` threads, of any process, that sleep on `word`.
 pub(crate) fn wake_shared(word: &AtomicU32, most: u32) {
     futex::wake_shared(word, most);
     if let Some(scheduler) = scheduler() {
@@ -58,19 +59,20 @@ pub(crate) fn wake_shared(word: &AtomicU32, most: u32) {
     }
 }
 
-/// Sleeps until one of `files` is ready. No scheduler can tell when that is, so none is asked.
+/// Sleeps until one of `files` is ready. A scheduler can't tell when that is, so this always sleeps in the kernel.
 #[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
 pub(crate) fn sleep_on_files(files: &mut [FileWait], until: Deadline) -> Returned {
     files::wait(files, on_kernels_clock(until))
 }
 
-/// Sleeps until a descriptor is ready. No scheduler of threads knows of descriptors, so it is always the kernel that sleeps.
+/// Sleeps until a descriptor is ready. A scheduler of threads can't tell when that is, so this always sleeps in the
+/// kernel.
 #[expect(clippy::disallowed_methods, reason = "I1: the one place that sleeps")]
 pub(crate) fn sleep_on_descriptors(poller: &Poller, until: Deadline) -> Returned {
     poller.wait(on_kernels_clock(until))
 }
 
-/// When that is on the kernel's clock: a scheduler of threads may have another one.
+/// Converts a deadline to the kernel's clock: a scheduler of threads may have another clock.
 fn on_kernels_clock(until: Deadline) -> Option<u64> {
     let left = until.remaining()?;
     let nanos = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);

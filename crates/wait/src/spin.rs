@@ -1,4 +1,4 @@
-//! Waiting awake for something that may come in microseconds.
+//! Waits awake for something that may come within microseconds.
 
 use std::cell::Cell;
 
@@ -8,7 +8,8 @@ use crate::deadline::Deadline;
 use crate::primitive::global::{AtomicUsize, Ordering};
 use crate::schedule::scheduler;
 
-/// How many processors there are. Asked once, or by several threads at once, which get the same answer.
+/// Returns how many processors there are. Asks the system once, or several times if threads do so at once; they get
+/// the same answer.
 ///
 /// (Not a `OnceLock`: if another thread fills it during a fork, the child waits for ever.)
 pub(crate) fn processors() -> usize {
@@ -31,13 +32,15 @@ static SPINNERS: AtomicUsize = AtomicUsize::new(0);
 /// The longest spin, in nanoseconds: about the cost of a sleep in the kernel and a wake-up on an idle processor. A thread that
 /// spins that long and then sleeps takes at most twice the time. A thread that is notified meanwhile saves the whole cost.
 const LONGEST_NANOS: u32 = 50_000;
-/// A shorter spin does not pay. The thread sleeps at once instead, and tries a long spin in one of `TRY_ONE_IN` waits.
+/// A shorter spin does not pay. A thread whose budget is smaller sleeps at once, and tries a long spin in one of
+/// `TRY_ONE_IN` waits.
 const SHORTEST_NANOS: u32 = 1_000;
 const TRY_ONE_IN: u32 = 64;
-/// After how many waits a new thread tries it: most threads that live for a moment have fewer.
+/// After how many waits a new thread tries a long spin. Most short-lived threads have fewer waits.
 const FIRST_TRY: u32 = 16;
 
-/// Forgets the threads that spin: in the child of a fork, where they do not exist, and whose only thread is new to its waits.
+/// Forgets the threads that spin, and what this thread has learned. For the child of a fork, where the others do
+/// not exist.
 pub(crate) fn forget_spinners() {
     // Relaxed: see `Place::take`.
     SPINNERS.store(0, Ordering::Relaxed);
@@ -54,19 +57,19 @@ struct Experience {
 }
 
 thread_local! {
-    /// A new thread sleeps in its first waits. They are mostly for work that nobody has for it yet, and the thread that started it
-    /// may be about to run on the same processor.
+    /// A new thread sleeps in its first waits. As a rule there is no work for it yet, and the thread that started
+    /// it may be about to run on the same processor.
     static EXPERIENCE: Cell<Experience> = const { Cell::new(Experience::NONE) };
 }
 
 impl Experience {
-    /// That of a new thread.
+    /// The experience of a new thread.
     const NONE: Self = Experience {
         budget: 0,
         skipped: TRY_ONE_IN - FIRST_TRY,
     };
 
-    /// How long to spin now, if at all.
+    /// Returns how long to spin now, if at all.
     fn nanos(self) -> Option<u32> {
         match self.budget {
             SHORTEST_NANOS.. => Some(self.budget),
@@ -75,14 +78,15 @@ impl Experience {
         }
     }
 
-    /// What to do next time: the longest spin after one that paid, and half of the budget after one that did not.
+    /// Returns what to do next time: the longest spin after a spin that paid, and half of the budget after one that
+    /// did not.
     fn after(self, came: bool) -> Self {
         let budget = if came { LONGEST_NANOS } else { self.budget / 2 };
         Experience { budget, skipped: 0 }
     }
 }
 
-/// A place among the threads that spin, if there is one.
+/// A place among the threads that may spin.
 struct Place;
 
 impl Place {
@@ -101,10 +105,10 @@ impl Drop for Place {
     }
 }
 
-/// Spins until `done`, for as long as it has paid on this thread lately, unless `deadline` comes before that. Returns whether
-/// `done` came true. Blocks for those microseconds, and is woken by nothing.
+/// Spins until `done`, for as long as it has paid on this thread lately, unless `deadline` comes before that.
+/// Returns whether `done` came true. Blocks for those microseconds; nothing wakes it early.
 ///
-/// Never spins on a single processor, nor if all other processors have a spinning thread already.
+/// Never spins on a single processor, or if all other processors are busy with spinning threads already.
 pub fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
     if done() {
         return true;
@@ -130,12 +134,13 @@ pub fn until(deadline: Deadline, done: impl Fn() -> bool) -> bool {
     came
 }
 
-/// How often a thread pauses before it looks again, at first. Each look takes the cache line from the thread that works on it.
-/// Looks that come seldom let that thread finish, and perhaps do the same once more, in a fraction of the time.
+/// How often a thread pauses at first before it looks again. Each look takes the cache line away from the thread
+/// that works on it. With rare looks, that thread finishes in a fraction of the time, and perhaps even does its
+/// work once more.
 const FIRST_PAUSES: u32 = 8;
-/// For how many rounds a thread only pauses, each time for twice as long, before it gives way.
+/// For how many rounds a thread only pauses, each time twice as long, before it yields its processor.
 const SPINS: u32 = 4;
-/// For how many rounds a thread looks again before it lines up for what is not there yet.
+/// For how many rounds a thread looks again before it lines up.
 const ROUNDS: u32 = 8;
 
 /// Lets a moment pass before a thread looks again, a little longer in each round (counted from 0).
@@ -147,13 +152,14 @@ pub(crate) fn let_a_moment_pass(round: u32) {
     }
 }
 
-/// Whether nothing can change while a thread waits awake: on a single processor, in a model, and under a scheduler.
+/// Returns whether waiting awake is useless, because nothing can change meanwhile: on a single processor, in a
+/// model, and under a scheduler.
 fn is_in_vain() -> bool {
     cfg!(loom) || processors() == 1 || scheduler().is_some()
 }
 
-/// Looks a few times whether `done` comes true, with pauses in between, before the thread does what costs more: it lines up.
-/// Returns whether it did. Looks once if nothing can change meanwhile.
+/// Checks a few times whether `done` comes true, with pauses in between, before the thread lines up, which costs
+/// more. Returns whether it came true. Checks only once if nothing can change meanwhile.
 #[inline]
 pub fn spin_briefly(mut done: impl FnMut() -> bool) -> bool {
     if !is_in_vain() {
@@ -167,8 +173,8 @@ pub fn spin_briefly(mut done: impl FnMut() -> bool) -> bool {
     done()
 }
 
-/// Lets a moment pass for a thread that then looks again, before it lines up and sleeps. Returns `false` at once after the
-/// last round, and if nothing can change meanwhile.
+/// Lets a moment pass for a thread that looks again before it lines up and sleeps. Returns `false` at once after
+/// the last round, and if nothing can change meanwhile.
 pub(crate) fn pause(round: u32) -> bool {
     if round >= ROUNDS || is_in_vain() {
         return false;
@@ -179,8 +185,8 @@ pub(crate) fn pause(round: u32) -> bool {
 
 /// Waits awake until `done`, for at most `nanos` nanoseconds. Returns whether `done` came true.
 ///
-/// For a host that expects another thread to act in a moment. The calling thread may have preempted that thread, so it yields
-/// its processor again and again.
+/// For a host that expects another thread to act soon. The calling thread may have preempted that thread, so it
+/// yields its processor again and again.
 pub fn watch(nanos: u32, done: impl Fn() -> bool) -> bool {
     if scheduler().is_some() {
         return done();
@@ -188,8 +194,8 @@ pub fn watch(nanos: u32, done: impl Fn() -> bool) -> bool {
     look_for(nanos, 8, thread::yield_now, done)
 }
 
-/// Looks again and again whether `done` comes true, for at most `nanos` nanoseconds. After so many `looks` the thread does
-/// what it does `between`, and asks for the time. Returns whether `done` came true.
+/// Checks repeatedly whether `done` comes true, for at most `nanos` nanoseconds. After every `looks` checks it
+/// calls `between` and reads the clock. Returns whether `done` came true.
 fn look_for(nanos: u32, looks: u32, between: impl Fn(), done: impl Fn() -> bool) -> bool {
     let end = clock::monotonic_nanos() + u64::from(nanos);
     loop {

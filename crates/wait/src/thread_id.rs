@@ -1,9 +1,9 @@
-//! Numbers of threads that are not used again, for observers.
+//! Numbers of threads, for observers. They are never used again.
 //!
-//! As a rule the number is the thread's identity. Identities of a host's threads recur (the feature `posix-identities`). There a
-//! thread gets its number when it first asks for it, which it does when it first waits, or acquires a watched lock,
-//! while an observer is registered. A table leads from the identity of such a thread to its number as long as it lives.
-//! Locks store identities, so that a thread without a number pays nothing for them.
+//! As a rule the number is the thread's identity. Identities of a host's threads recur (the feature
+//! `posix-identities`). There a thread gets a number when it first waits, or acquires a watched lock, while an
+//! observer is registered. As long as such a thread lives, a table maps its identity to the number. Locks store
+//! identities, so numbers cost nothing for threads that have none.
 
 use crate::thread_ident::ThreadIdent;
 #[cfg(all(not(loom), feature = "posix-identities"))]
@@ -26,7 +26,7 @@ pub struct ThreadId {
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl ThreadId {
-    /// The calling thread.
+    /// Returns the calling thread.
     pub fn current() -> Self {
         let ident = ThreadIdent::current();
         #[cfg(any(loom, not(feature = "posix-identities")))]
@@ -35,7 +35,7 @@ impl ThreadId {
         OWN.try_with(|own| own.0).unwrap_or_else(|_| Self::fresh(ident))
     }
 
-    /// The thread whose identity is its number already.
+    /// Returns the thread with this identity, which is also its number.
     #[cfg(any(loom, not(feature = "posix-identities")))]
     fn numbered(ident: ThreadIdent) -> Self {
         ThreadId {
@@ -44,8 +44,9 @@ impl ThreadId {
         }
     }
 
-    /// The thread with this identity. If identities recur, it is one that lives; a thread that has not asked for its number yet
-    /// gets one that is for this answer alone, because there is no way to tell it from a later thread with the same identity.
+    /// Returns the thread with this identity. If identities recur, it is a thread that lives now. If that thread
+    /// has no number yet, the answer is a number for this call only, because the thread can't be told apart from a
+    /// later one with the same identity.
     #[doc(hidden)]
     pub fn of_ident(ident: ThreadIdent) -> Self {
         #[cfg(any(loom, not(feature = "posix-identities")))]
@@ -66,19 +67,19 @@ impl ThreadId {
         ThreadId { number, ident }
     }
 
-    /// The number: 1 for the first thread that used this crate, and so on.
+    /// Returns the number: 1 for the first thread that used this crate, and so on.
     pub fn number(self) -> u64 {
         self.number
     }
 
-    /// The identity that locks have of it.
+    /// Returns the identity that locks store for this thread.
     #[doc(hidden)]
     pub fn ident(self) -> ThreadIdent {
         self.ident
     }
 }
 
-/// The numbers of the live threads that have one. Under a lock that is taken last: the holder takes no other.
+/// The numbers of the live threads that have one. Their lock is taken last: its holder takes no other lock.
 #[cfg(all(not(loom), feature = "posix-identities"))]
 static TABLE: WordLock<Table> = WordLock::new(Table {
     generation: 0,
@@ -93,7 +94,8 @@ struct Table {
 
 #[cfg(all(not(loom), feature = "posix-identities"))]
 impl Table {
-    /// The numbers of this process: in the child of a fork, that of the thread that forked and of those since then.
+    /// Returns the numbers of this process. In the child of a fork, these are the numbers of the thread that forked
+    /// and of threads since then.
     fn numbers(&mut self) -> &mut BTreeMap<ThreadIdent, u64> {
         if self.generation != fork::generation() {
             self.generation = fork::generation();

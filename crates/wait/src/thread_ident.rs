@@ -1,7 +1,8 @@
 //! The identity of a thread, as locks and waiters store it.
 //!
-//! It is a number that no other thread of the process ever has: so no thread passes for one that ended while it owned a lock.
-//! Threads of a host have the identity by which the host knows them, which may recur (the feature `posix-identities`).
+//! It is a number that no other thread of the process ever has, so no thread is mistaken for one that exited while
+//! it owned a lock. With the feature `posix-identities`, it is the number that the host uses for the thread, which
+//! may recur.
 
 #[cfg(not(any(loom, feature = "posix-identities")))]
 use {
@@ -9,19 +10,19 @@ use {
     std::cell::Cell,
 };
 
-/// A thread, by a number that is a multiple of 8 and not 0. With the feature `posix-identities` it is the one that
-/// `threading.get_ident()` returns: a later thread may have the number of one that has ended.
+/// A thread, identified by a number that is a multiple of 8 and not 0. With the feature `posix-identities`, it is
+/// the number that `threading.get_ident()` returns: a later thread may get the number of one that has exited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ThreadIdent(u64);
 
 #[cfg(not(any(loom, feature = "posix-identities")))]
 thread_local! {
-    /// The identity of this thread; 0 until it is asked for.
+    /// The identity of this thread; 0 until it is first needed.
     static OWN: Cell<u64> = const { Cell::new(0) };
 }
 
 impl ThreadIdent {
-    /// The calling thread.
+    /// Returns the calling thread.
     #[inline]
     pub fn current() -> Self {
         #[cfg(loom)]
@@ -35,7 +36,7 @@ impl ThreadIdent {
         }
     }
 
-    /// Gives the calling thread its identity.
+    /// Assigns the calling thread its identity.
     #[cfg(not(any(loom, feature = "posix-identities")))]
     #[cold]
     fn begin() -> Self {
@@ -50,12 +51,12 @@ impl ThreadIdent {
     #[cfg(any(loom, not(feature = "posix-identities")))]
     pub(crate) const FREE_BITS: u32 = 3;
 
-    /// The thread with this number.
+    /// Returns the thread with this number.
     pub fn new(number: u64) -> Self {
         ThreadIdent(number)
     }
 
-    /// The number; never 0.
+    /// Returns the number; never 0.
     #[inline]
     pub fn get(self) -> u64 {
         self.0

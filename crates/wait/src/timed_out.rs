@@ -3,8 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// The time was over before the operation could be done, or an observer [refused](crate::Verdict::Refuse) the wait. Nothing has
-/// changed.
+/// The operation timed out, or an observer [refused](crate::Verdict::Refuse) the wait. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimedOut;
 

@@ -1,4 +1,4 @@
-//! What happens to threads, as data.
+//! Events of threads, as data.
 
 use std::fmt;
 
@@ -6,31 +6,31 @@ use crate::resource::{Resource, ResourceId, ResourceKind};
 use crate::thread_id::ThreadId;
 use crate::wake::Wake;
 
-/// A wait that is about to begin.
+/// A wait that is about to start.
 #[derive(Clone, Copy)]
 pub struct Wait<'a> {
     /// The thread that is going to wait.
     pub thread: ThreadId,
     /// The number of the resource.
     pub id: ResourceId,
-    /// What it waits for.
+    /// The resource that it waits for.
     pub resource: &'a dyn Resource,
-    /// Whether it waits until a deadline at the most.
+    /// Whether the wait has a deadline.
     pub timed: bool,
     /// When the thread took its place in line: see [`next_sequence`](crate::next_sequence).
     pub sequence: u64,
 }
 
-/// A wait of some thread, and the owners of what it waits for, at one moment.
+/// A wait of a thread, and the owners of its resource, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingWait {
     /// The thread that waits.
     pub thread: ThreadId,
-    /// What it waits for.
+    /// The resource that it waits for.
     pub resource: ResourceId,
-    /// What kind that is.
+    /// The kind of the resource.
     pub kind: ResourceKind,
-    /// Whether it waits until a deadline at the most.
+    /// Whether the wait has a deadline.
     pub timed: bool,
     /// The threads that can end the wait, if they are known.
     pub owners: Vec<ThreadId>,
@@ -46,20 +46,20 @@ pub enum TraceEvent {
     WillWait {
         /// The thread that is going to wait.
         thread: ThreadId,
-        /// What it waits for.
+        /// The resource that it waits for.
         resource: ResourceId,
-        /// What kind that is.
+        /// The kind of the resource.
         kind: ResourceKind,
         /// When the thread took its place in line: see [`next_sequence`](crate::next_sequence).
         sequence: u64,
     },
-    /// A thread waits no longer.
+    /// A thread has stopped waiting.
     Woke {
         /// The thread that waited.
         thread: ThreadId,
-        /// What it waited for.
+        /// The resource that it waited for.
         resource: ResourceId,
-        /// What kind that is.
+        /// The kind of the resource.
         kind: ResourceKind,
         /// How the wait ended.
         wake: Wake,
@@ -72,7 +72,7 @@ pub enum TraceEvent {
         thread: ThreadId,
         /// The lock.
         resource: ResourceId,
-        /// What kind that is.
+        /// The kind of the resource.
         kind: ResourceKind,
         /// See [`next_sequence`](crate::next_sequence).
         sequence: u64,
@@ -83,17 +83,17 @@ pub enum TraceEvent {
         thread: ThreadId,
         /// The lock.
         resource: ResourceId,
-        /// What kind that is.
+        /// The kind of the resource.
         kind: ResourceKind,
         /// See [`next_sequence`](crate::next_sequence).
         sequence: u64,
     },
-    /// A thread of Interlock began to run user code.
+    /// A thread of Interlock is about to run user code.
     ThreadBegan {
         /// The thread.
         thread: ThreadId,
     },
-    /// A thread of Interlock ran its user code to the end.
+    /// A thread of Interlock has finished its user code.
     ThreadEnded {
         /// The thread.
         thread: ThreadId,
@@ -111,7 +111,7 @@ impl fmt::Debug for Wait<'_> {
 }
 
 impl Wait<'_> {
-    /// The wait as an event.
+    /// Returns the wait as an event.
     pub fn event(&self) -> TraceEvent {
         TraceEvent::WillWait {
             thread: self.thread,

@@ -9,7 +9,7 @@ use crate::resource::ResourceId;
 use crate::thread_ident::ThreadIdent;
 use crate::waiter::{Waiter, Wakeup, Wakeups};
 
-/// A queue of [`Waiter`]s, first in first out. A field among those that a [`WordLock`](crate::WordLock) guards.
+/// A queue of [`Waiter`]s, first in first out. It is one of the fields that a [`WordLock`](crate::WordLock) guards.
 ///
 /// An unused queue is one pointer wide. After a fork, the child finds every queue empty: the threads that waited there
 /// do not exist in it.
@@ -23,27 +23,28 @@ struct Line {
     generation: u32,
     /// The number of the resource, if an observer has heard of it.
     id: Option<ResourceId>,
-    /// The thread that the waiters wait for, if the primitive has said so.
+    /// The thread that the waiters wait for, if the primitive has set it.
     owner: Option<ThreadIdent>,
     waiters: VecDeque<Arc<Waiter>>,
 }
 
-/// The memory of a line with more places than this is freed when the line is empty.
+/// When a line is empty, its memory is freed if it has more places than this.
 const PLACES_KEPT: usize = 16;
 
 impl WaitQueue {
-    /// An empty queue.
+    /// Creates an empty queue.
     pub const fn new() -> Self {
         WaitQueue { line: None }
     }
 
-    /// Whether the queue has not been used. Then it is empty. Costs less than [`WaitQueue::is_empty`].
+    /// Returns whether the queue has not been used. Then it is empty. Costs less than
+    /// [`WaitQueue::is_empty`].
     #[inline]
     pub fn is_unused(&self) -> bool {
         self.line.is_none()
     }
 
-    /// Whether there is no waiter.
+    /// Returns whether there is no waiter.
     #[inline]
     pub fn is_empty(&self) -> bool {
         match &self.line {
@@ -52,7 +53,7 @@ impl WaitQueue {
         }
     }
 
-    /// How many waiters there are.
+    /// Returns how many waiters there are.
     pub fn len(&self) -> usize {
         if self.is_empty() {
             0
@@ -67,13 +68,14 @@ impl WaitQueue {
         self.line().waiters.push_back(waiter);
     }
 
-    /// Puts `waiter` at the head of the line. For a thread that was notified, and found that another one was faster.
+    /// Puts `waiter` at the head of the line. For a thread that was notified, and found that another thread was
+    /// faster.
     pub fn push_front(&mut self, waiter: Arc<Waiter>) {
         waiter.number();
         self.line().waiters.push_front(waiter);
     }
 
-    /// The waiter that has waited longest.
+    /// Returns the waiter that has waited longest.
     pub fn front(&self) -> Option<&Arc<Waiter>> {
         if self.is_empty() {
             None
@@ -82,17 +84,17 @@ impl WaitQueue {
         }
     }
 
-    /// Notifies the first in line, if there is one. The caller runs the [`Wakeup`] after it released the lock.
+    /// Notifies the first in line, if there is one. The caller runs the [`Wakeup`] after it has released the lock.
     ///
-    /// If that thread may be in a signal handler, the next waiter is notified as well: the handler may take long, or wait for
-    /// this very notification. So each notified thread checks whether there is something for it.
+    /// If that thread may be in a signal handler, the next waiter is notified as well: the handler may take long,
+    /// or wait for this very notification. So each notified thread has to check whether there is something for it.
     #[inline]
     pub fn notify_one(&mut self) -> Wakeup {
         self.notify_coming().0
     }
 
-    /// As [`WaitQueue::notify_one`]. Also returns whether a thread is on its way now: none is if a task was notified, or
-    /// only threads that may be in signal handlers.
+    /// Like [`WaitQueue::notify_one`]. Also returns whether a thread is on its way now. None is if only tasks, or
+    /// threads that may be in signal handlers, were notified.
     #[inline]
     pub fn notify_coming(&mut self) -> (Wakeup, bool) {
         if self.line.is_none() {
@@ -117,8 +119,9 @@ impl WaitQueue {
         notified
     }
 
-    /// Notifies the first in line, and goes on until one is notified that is certainly on its way now: a thread that is in no
-    /// signal handler. Returns that one's identity. When a task is polled again is not known.
+    /// Notifies waiters from the head of the line until one of them is certainly on its way: a thread that is in no
+    /// signal handler. Returns the identity of that thread. (A task does not count, because its executor decides
+    /// when to poll it.)
     pub fn notify_heir(&mut self) -> (Wakeups, Option<ThreadIdent>) {
         let mut wakeups = Wakeups::default();
         let mut heir = None;
@@ -135,8 +138,8 @@ impl WaitQueue {
         (wakeups, heir)
     }
 
-    /// Notifies the first `count` in line, or all if there are fewer. A waiter that may be in a signal handler is notified too,
-    /// and does not count.
+    /// Notifies the first `count` in line, or all if there are fewer. Waiters that may be in a signal handler are
+    /// notified too, but do not count.
     pub fn notify(&mut self, count: usize) -> Wakeups {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {
@@ -166,7 +169,8 @@ impl WaitQueue {
         wakeups
     }
 
-    /// Takes `waiter`, which gives up, out of the line. Returns `false` if it is not there because it was notified.
+    /// Takes `waiter`, which gives up, out of the line. Returns `false` if it was notified, and so is not in line
+    /// any more.
     pub fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
         if self.is_empty() {
             return false;
@@ -180,18 +184,19 @@ impl WaitQueue {
         place.is_some()
     }
 
-    /// The number of the resource whose waiters these are, given to it now if it has none. For an observer.
+    /// Returns the number of the resource whose waiters these are, which it gets now if it has none. For an
+    /// observer.
     pub fn id(&mut self) -> ResourceId {
         *self.line().id.get_or_insert_with(ResourceId::fresh)
     }
 
-    /// Says that the waiters wait for this thread. For a primitive that does not know it otherwise, while an observer is
-    /// registered.
+    /// Records that the waiters wait for this thread. For a primitive that does not store its owner itself, while
+    /// an observer is registered.
     pub fn set_owner(&mut self, owner: ThreadIdent) {
         self.line().owner = Some(owner);
     }
 
-    /// The thread that the waiters wait for, if the primitive has said so.
+    /// Returns the thread that the waiters wait for, if the primitive has set it.
     pub fn owner(&self) -> Option<ThreadIdent> {
         self.line.as_ref()?.owner
     }
@@ -216,7 +221,7 @@ impl WaitQueue {
         });
         if line.generation != generation {
             line.generation = generation;
-            // Forgotten, not dropped: a waker in it may be user code, and its thread is not in this process.
+            // Forgotten, not dropped: a waker may be user code, and its thread does not exist in this process.
             std::mem::forget(std::mem::take(&mut line.waiters));
         }
         line

@@ -12,16 +12,16 @@ use crate::sleep;
 use crate::thread_ident::ThreadIdent;
 use crate::word_lock::WordLock;
 
-/// Its thread is awake, and has not slept yet.
+/// The thread is awake, and has not slept yet.
 const WAITING: u32 = 0;
-/// Its thread woke without a notification, and may be in user code: the handler of a signal.
+/// The thread woke without a notification, and may be in user code: a signal handler.
 const IN_HANDLER: u32 = 2;
-/// A notifier took it from its queue. Final, unless `NOTIFIED_IN_HANDLER` follows.
+/// A notifier took the waiter from its queue. Final, unless `NOTIFIED_IN_HANDLER` follows.
 const NOTIFIED: u32 = 3;
-/// A notifier took it from its queue while its thread was `IN_HANDLER`. Final.
+/// A notifier took the waiter from its queue while the thread was `IN_HANDLER`. Final.
 const NOTIFIED_IN_HANDLER: u32 = 4;
 
-/// One wait: what stands in a [`WaitQueue`](crate::WaitQueue).
+/// One wait: the entry of a [`WaitQueue`](crate::WaitQueue).
 ///
 /// State table of `state`:
 ///
@@ -33,14 +33,14 @@ const NOTIFIED_IN_HANDLER: u32 = 4;
 /// | `WAITING`, `ASLEEP`, `IN_HANDLER` | `NOTIFIED` | a notifier, under the lock of the queue | it takes the waiter out of the queue |
 /// | `NOTIFIED` | `NOTIFIED_IN_HANDLER` | the same notifier, at once | the state was `IN_HANDLER` |
 ///
-/// So no notifier hands a lock to a thread that is `IN_HANDLER` (see
-/// [`Waiter::was_in_handler`]), and a signal handler on that thread can take the very lock that the thread waits for.
+/// So no notifier hands a lock to a thread that is `IN_HANDLER` (see [`Waiter::was_in_handler`]), and a signal
+/// handler on that thread can take the lock that the thread waits for.
 pub struct Waiter {
     state: AtomicU32,
     generation: u32,
     notifier: AtomicU64,
     thread: ThreadIdent,
-    /// When it took its place in line, if an observer wanted to know: see [`next_sequence`].
+    /// When the waiter took its place in line, if there was an observer: see [`next_sequence`].
     sequence: AtomicU64,
     /// For a task: the waker to call, until it is called.
     task: Option<WordLock<Option<Waker>>>,
@@ -49,15 +49,15 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Its thread sleeps in the kernel, or is about to.
+    /// The thread sleeps in the kernel, or is about to.
     pub(crate) const ASLEEP: u32 = 1;
 
-    /// A wait of the calling thread.
+    /// Creates a waiter for the calling thread.
     pub fn thread() -> Arc<Self> {
         Self::new(None)
     }
 
-    /// A wait of a task: when notified, `waker` is woken instead of a thread.
+    /// Creates a waiter for a task: a notification wakes `waker` instead of a thread.
     pub fn task(waker: Waker) -> Arc<Self> {
         Self::new(Some(waker))
     }
@@ -76,7 +76,7 @@ impl Waiter {
         })
     }
 
-    /// The thread that waits (for a task: the one that made it wait).
+    /// Returns the thread that waits (for a task: the one that made it wait).
     pub fn thread_ident(&self) -> ThreadIdent {
         self.thread
     }
@@ -90,14 +90,14 @@ impl Waiter {
         }
     }
 
-    /// When it took its place in line; 0 if no observer wanted to know.
+    /// Returns when the waiter took its place in line; 0 if there was no observer.
     pub(crate) fn sequence(&self) -> u64 {
         // Relaxed: see `number`.
         self.sequence.load(Ordering::Relaxed)
     }
 
-    /// Sets the waker of a task that was polled again and still waits. If the caller does not find it notified after that, the
-    /// notifier wakes this one.
+    /// Sets the waker of a task that was polled again and still waits. If the waiter is not notified yet after this
+    /// call, a later notifier wakes this waker.
     pub fn set_waker(&self, waker: &Waker) {
         let Some(task) = &self.task else { return };
         if task
@@ -113,49 +113,50 @@ impl Waiter {
         drop(old);
     }
 
-    /// Whether a task waits. A lock cannot be handed to a task.
+    /// Returns whether a task waits. A lock cannot be handed to a task.
     pub fn is_task(&self) -> bool {
         self.task.is_some()
     }
 
-    /// Whether its thread may have been in a signal handler when it was notified. For the notifier, which still holds the lock
-    /// of the queue: it must not hand the thread a lock that the handler may want.
+    /// Returns whether its thread may have been in a signal handler when it was notified. For the notifier,
+    /// which still holds the lock of the queue: it must not hand the thread a lock that the handler may want.
     pub fn was_in_handler(&self) -> bool {
         // Relaxed: the calling thread wrote it.
         self.state.load(Ordering::Relaxed) == NOTIFIED_IN_HANDLER
     }
 
-    /// Whether a notifier has taken this wait out of its queue.
+    /// Returns whether a notifier has taken this wait out of its queue.
     #[inline]
     pub fn is_notified(&self) -> bool {
         // Acquire pairs with the AcqRel swap, or the Release store, in `notify`.
         self.state.load(Ordering::Acquire) >= NOTIFIED
     }
 
-    /// Whether this wait began in this process, not in one that it was forked from.
+    /// Returns whether this wait began in this process, not in one that it was forked from.
     pub fn is_of_this_process(&self) -> bool {
         self.generation == fork::generation()
     }
 
-    /// The thread that notified, if it was notified.
+    /// Returns the thread that notified, if it was notified.
     pub(crate) fn notifier(&self) -> Option<ThreadIdent> {
         // Relaxed: written before the swap in `notify`, which `is_notified` has acquired.
         let ident = self.notifier.load(Ordering::Relaxed);
         (ident != 0).then_some(ThreadIdent::new(ident))
     }
 
-    /// Says that the thread is about to sleep; `false` when it is notified and must not.
+    /// Marks that the thread is about to sleep. Returns `false` if it was notified, and so must not sleep.
     pub(crate) fn fall_asleep(&self) -> bool {
         self.change(WAITING, Self::ASLEEP) || self.change(IN_HANDLER, Self::ASLEEP)
     }
 
-    /// Says that the thread woke without a notification, and may do something else before it sleeps again; `false` when it
-    /// is notified after all.
+    /// Marks that the thread woke without a notification, and may do something else before it sleeps again. Returns
+    /// `false` if it was notified after all.
     pub(crate) fn enter_handler(&self) -> bool {
         self.change(Self::ASLEEP, IN_HANDLER)
     }
 
-    /// A step of the waiting thread; `false` when the state is not `from`: when the waiter is notified.
+    /// Changes the state, as a step of the waiting thread. Returns `false` if the state is not `from`, that is, if
+    /// the waiter was notified.
     fn change(&self, from: u32, to: u32) -> bool {
         // AcqRel pairs with the swap in `notify`: either it sees `to`, or we see NOTIFIED.
         self.state
@@ -163,13 +164,13 @@ impl Waiter {
             .is_ok()
     }
 
-    /// The word that its thread sleeps on, while it is [`Waiter::ASLEEP`].
+    /// Returns the word that its thread sleeps on, while it is [`Waiter::ASLEEP`].
     #[cfg(not(loom))]
     pub(crate) fn word(&self) -> &AtomicU32 {
         &self.state
     }
 
-    /// Sleeps on the word in a model's kernel, while it says [`Waiter::ASLEEP`].
+    /// Sleeps on the word in a model's kernel, while it is [`Waiter::ASLEEP`].
     #[cfg(loom)]
     pub(crate) fn sleep_in_bed(&self) {
         // Relaxed: the kernel's look orders nothing for the thread.
@@ -177,8 +178,8 @@ impl Waiter {
             .sleep_while(|| self.state.load(Ordering::Relaxed) == Self::ASLEEP);
     }
 
-    /// Marks as notified a waiter just taken from its queue, whose lock the caller holds. What is left to do comes back, and
-    /// whether the thread may have been in a signal handler.
+    /// Marks a waiter as notified. The caller has just taken it from its queue, whose lock it holds. Returns the
+    /// wake-up that is left to do, and whether the thread may have been in a signal handler.
     pub(crate) fn notify(waiter: Arc<Self>) -> (Wakeup, bool) {
         // Relaxed: published by the swap below, to `notifier`.
         waiter
@@ -210,14 +211,14 @@ impl Waiter {
 
 /// The second half of a notification: the system call, or the task's waker.
 ///
-/// The notifier runs it after it has released the lock of the queue. So no thread wakes up to find that lock taken, and a
-/// waker, which is user code, runs under no internal lock.
+/// The notifier runs it after it has released the lock of the queue. So no thread wakes up just to find that lock
+/// taken, and a waker, which is user code, runs under no internal lock.
 #[must_use = "the notified thread sleeps on until this is run"]
 #[derive(Default)]
 pub struct Wakeup(Option<Arc<Waiter>>);
 
 impl Wakeup {
-    /// No thread to wake.
+    /// Wakes no thread.
     pub const NOBODY: Wakeup = Wakeup(None);
 
     /// Wakes the notified thread or task, if it sleeps. Never blocks.
@@ -228,8 +229,8 @@ impl Wakeup {
 }
 
 impl Drop for Wakeup {
-    /// In `drop`, so that the other wake-ups run even if the waker of a task panics. The first panic goes on; those that come
-    /// while it unwinds end here, because they would end the process.
+    /// In `drop`, so that the other wake-ups run even if the waker of a task panics. The first panic goes on.
+    /// Panics that come while it unwinds are caught here, because they would abort the process.
     #[inline]
     fn drop(&mut self) {
         if let Some(waiter) = self.0.take() {

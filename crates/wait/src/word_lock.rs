@@ -48,7 +48,7 @@ unsafe impl<T: Send, R: RawLock + Sync> Sync for StateLock<T, R> {}
 unsafe impl<T: Send, R: RawLock + Send> Send for StateLock<T, R> {}
 
 impl<T, R: RawLock> StateLock<T, R> {
-    /// A free lock around `value`.
+    /// Creates a free lock around `value`.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
         StateLock {
@@ -57,7 +57,7 @@ impl<T, R: RawLock> StateLock<T, R> {
         }
     }
 
-    /// A free lock around `value`.
+    /// Creates a free lock around `value`.
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
         StateLock {
@@ -79,19 +79,19 @@ impl<T, R: RawLock> StateLock<T, R> {
         self.raw.try_lock().then(|| StateGuard::new(self))
     }
 
-    /// The value. The exclusive reference makes locking unnecessary.
+    /// Returns the value. The exclusive reference makes locking unnecessary.
     #[cfg(not(loom))]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 
-    /// The value, moved out.
+    /// Returns the value, moved out.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
 }
 
-// Nothing of a user's runs under it, so a panic finds the state whole.
+// No user code runs under the lock, so a panic finds the state intact.
 impl<T, R: RawLock> UnwindSafe for StateLock<T, R> {}
 impl<T, R: RawLock> RefUnwindSafe for StateLock<T, R> {}
 
@@ -101,13 +101,13 @@ impl<T: Default, R: RawLock> Default for StateLock<T, R> {
     }
 }
 
-/// What other threads ask of a [`Resource`](crate::Resource) during a wait: an [`Owned`] state under its lock.
+/// The part of a [`Resource`](crate::Resource) that other threads ask: an [`Owned`] state under its lock.
 ///
 /// # Safety
 /// Any thread may call `ask` at any time, even if the value is not [`Sync`].
 pub unsafe trait Owners {
-    /// The threads that can end a wait, at this moment. None on a thread that may not take the lock (see
-    /// [`RawLock::covers_this_thread`]).
+    /// Returns the threads that can end a wait, at this moment. Returns none on a thread that may not take the lock
+    /// (see [`RawLock::covers_this_thread`]).
     fn ask(&self) -> Vec<ThreadIdent>;
 }
 
@@ -145,7 +145,7 @@ unsafe impl Owners for Vec<&dyn Owners> {
 #[must_use = "the lock is free again as soon as the guard is dropped"]
 pub struct StateGuard<'a, T, R: RawLock = RawWordLock> {
     lock: &'a StateLock<T, R>,
-    /// Threads may share a guard, and send it, as they may a mutable reference to the value, not as they may the lock.
+    /// Makes the guard `Sync` and `Send` as a mutable reference to the value is, not as the lock is.
     like: PhantomData<&'a mut T>,
 }
 
@@ -205,7 +205,7 @@ impl<T, R: RawLock> DerefMut for StateGuard<'_, T, R> {
     }
 }
 
-/// What threads lend to all others for as long as they do something, each with a note of type `N`.
+/// Objects that threads lend to all other threads while they do something. Each has a note of type `N`.
 #[cfg(not(loom))]
 pub(crate) struct Loans<N>(WordLock<Vec<Loan<N>>>);
 
@@ -216,7 +216,7 @@ struct Loan<N> {
     lent: Option<Lent>,
 }
 
-/// A reference to something that is lent, without its lifetime.
+/// A reference to a lent object, without its lifetime.
 #[cfg(not(loom))]
 struct Lent(*const dyn Owners);
 
@@ -232,7 +232,7 @@ impl<N: Send> Loans<N> {
 
     /// Runs `meanwhile`. Until that is done, all threads can ask `owners`.
     ///
-    /// `ticket` is this loan's alone.
+    /// No other loan has the same `ticket`.
     pub(crate) fn during<Q>(
         &self,
         ticket: u64,
@@ -250,7 +250,7 @@ impl<N: Send> Loans<N> {
         meanwhile()
     }
 
-    /// Looks at all loans, and asks what is lent. Under the lock of the list, so `look` calls nothing of a user's.
+    /// Calls `look` for all loans, under the lock of the list, so `look` must call no user code.
     pub(crate) fn look<Q>(&self, look: impl Fn(&N, &dyn Fn() -> Vec<ThreadIdent>) -> Option<Q>) -> Vec<Q> {
         fork_guarded(|| {
             let loans = self.0.lock();
@@ -266,13 +266,13 @@ impl<N: Send> Loans<N> {
         })
     }
 
-    /// Ends the loans that are over.
+    /// Ends the loans for which `is_over` is true.
     pub(crate) fn end(&self, is_over: impl Fn(&N) -> bool) {
         fork_guarded(|| self.0.lock().retain(|loan| !is_over(&loan.note)));
     }
 }
 
-/// The end of a loan.
+/// Ends a loan when it is dropped.
 #[cfg(not(loom))]
 struct Ends<'a, N: Send> {
     loans: &'a Loans<N>,

@@ -1,4 +1,4 @@
-//! What ends a wait: a notification, a deadline, the host.
+//! The ends of a wait: a notification, a deadline, the host.
 
 #![cfg(not(loom))]
 
@@ -204,7 +204,7 @@ fn ten_thousand_waiters_keep_their_order() {
 
 #[test]
 fn a_signal_just_before_the_first_sleep_is_heard_soon() {
-    /// Hears of a signal when it looks after a sleep, which the signal did not cut short.
+    /// Notices a signal when it checks after a sleep that the signal did not interrupt.
     struct Hears;
 
     impl Host for Hears {
@@ -218,7 +218,7 @@ fn a_signal_just_before_the_first_sleep_is_heard_soon() {
         }
     }
 
-    // So often that a thread without any luck spins no more.
+    // So often that a thread for which spins never paid stops spinning.
     for _ in 0..10 {
         let line = Line::default();
         let waiter = line_up(&line);

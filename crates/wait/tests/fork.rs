@@ -12,7 +12,7 @@ use interlock_wait::{Deadline, ThreadId, WaitContext, WaitQueue, Waiter, Wake, W
 
 type Line = WordLock<WaitQueue>;
 
-/// Runs `body` in a forked child. Whether it returned true there, within a minute.
+/// Runs `body` in a forked child. Returns whether it returned true there, within a minute.
 fn in_a_child(body: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child runs `body`, which allocates and uses the engine, and ends; the C library's allocator can be used
     // in the child of a process with threads.
@@ -67,7 +67,7 @@ fn a_forked_child_finds_every_queue_empty() {
                 && !foreign.is_notified()
                 && fork::generation() == generation + 1
         }));
-        // The parent's queue is as it was.
+        // The parent's queue has not changed.
         assert_eq!((line.lock().len(), fork::generation()), (2, generation));
         line.lock().notify_all().run();
     });
@@ -89,7 +89,7 @@ fn a_fork_waits_for_engine_work_that_nothing_excludes() {
                 }
             });
         }
-        // The lock is free, and what it guards is whole.
+        // The lock is free, and its data is intact.
         let whole = || in_a_child(|| shared.try_lock().is_some_and(|line| line.is_empty()));
         let always = (0..200).all(|_| whole());
         over.store(true, Ordering::SeqCst);

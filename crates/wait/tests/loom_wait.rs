@@ -18,7 +18,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-/// What a model's thread waits for, whatever that is.
+/// A resource for a model's thread, of any kind.
 struct Anything;
 
 impl Resource for Anything {
@@ -50,7 +50,7 @@ impl Tokens {
         wakeup.run();
     }
 
-    /// Takes a token; whether it did before `context` ended the wait.
+    /// Takes a token. Returns whether it did before `context` ended the wait.
     fn take(&self, context: &mut WaitContext<'_>) -> bool {
         loop {
             let waiter = Waiter::thread();
@@ -217,7 +217,7 @@ fn one_leaves(take: fn(&Tokens) -> bool) {
             let tokens = tokens.clone();
             start(move || {
                 if take(&tokens) {
-                    // It has no use for it any more.
+                    // It does not need the token any more.
                     tokens.give();
                 }
             })
@@ -251,13 +251,13 @@ fn who_is_interrupted_passes_its_notification_on() {
     });
 }
 
-/// Two lines, for a thing and for the turn to use it, and a thread in the first.
+/// Two lines, one for a thing and one for the turn to use it, and a thread in the first line.
 struct Lines {
     first: WordLock<WaitQueue>,
     second: WordLock<(WaitQueue, bool)>,
 }
 
-/// Moves a thread that waits for `context` at most; it has to have its turn in the second line when it goes on.
+/// Moves a thread whose wait `context` may end. When it goes on, it must have had its turn in the second line.
 fn a_waiter_is_requeued(context: fn() -> WaitContext<'static>) {
     model::check_bounded(4, move || {
         let lines = Arc::new(Lines {
@@ -285,7 +285,7 @@ fn a_waiter_is_requeued(context: fn() -> WaitContext<'static>) {
         let wake = block(&waiter, &Anything, &mut context(), || ());
         let left = wake != Wake::Notified && lines.first.lock().remove(&waiter);
         if !left {
-            // Wherever it stands: it was notified, or will be.
+            // In whichever line it stands, it was notified, or will be.
             assert_eq!(
                 block(&waiter, &Anything, &mut WaitContext::endless(), || ()),
                 Wake::Notified
@@ -314,7 +314,7 @@ fn nothing_is_given_to_a_thread_in_a_signal_handler() {
     impl Host for Handler {
         fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
             if !matches!(rest(), Slept::Notified(_)) {
-                // User code, at whose end nothing was given to this thread.
+                // User code. Until its end, no lock may have been handed over to this thread.
                 assert!(!self.0.lock().1);
             }
             false
@@ -365,7 +365,7 @@ fn a_notification_does_not_rest_with_a_thread_in_a_signal_handler() {
     impl Host for Handler {
         fn sleep(&mut self, rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
             if !matches!(rest(), Slept::Notified(_)) && !std::mem::replace(&mut self.has_run, true) {
-                // User code that waits for the very thing that its thread waits for.
+                // User code that waits for the same thing as its thread.
                 assert!(self.tokens.take(&mut WaitContext::endless()));
             }
             false

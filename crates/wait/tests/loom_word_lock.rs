@@ -11,7 +11,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 
-/// Plain memory beside a lock: loom fails when two threads are at it at once, or one does not see what the other did.
+/// Plain memory beside a lock. Loom fails if two threads use it at once, or if one does not see the other's writes.
 struct Guarded {
     lock: WordLock<u32>,
     plain: UnsafeCell<u32>,

@@ -1,4 +1,4 @@
-//! Asking for the waits of other threads.
+//! Asks for the waits of other threads.
 
 #![cfg(not(loom))]
 
@@ -20,7 +20,7 @@ impl Observer for Deaf {
     fn event(&self, _: TraceEvent) {}
 }
 
-/// Something that its owner gives away, to be waited for once.
+/// A resource that its owner gives away, and that a thread waits for once.
 struct Gift(WordLock<State>);
 
 struct State {
@@ -69,7 +69,7 @@ fn the_waits_of_other_threads_can_be_asked_while_they_come_and_go() {
         for _ in 0..3 {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    // Gone as soon as the wait is over.
+                    // Dropped as soon as the wait is over.
                     let gift = Box::new(Gift(WordLock::new(State {
                         owner: me.ident(),
                         line: WaitQueue::new(),
@@ -88,7 +88,7 @@ fn the_waits_of_other_threads_can_be_asked_while_they_come_and_go() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    // One that a notification has ended is no wait, though its thread may not have come back.
+    // A wait that a notification has ended does not count, even if its thread has not come back yet.
     let gift = Gift(WordLock::new(State {
         owner: me.ident(),
         line: WaitQueue::new(),

@@ -31,7 +31,7 @@ fn wait(line: &Line, deadline: Deadline) -> Wake {
     wake
 }
 
-/// One after the other, for a process has one scheduler.
+/// Tests take turns, because a process has one scheduler.
 #[test]
 fn a_scheduler_drives_the_threads_that_the_engine_starts() {
     time_passes_when_no_thread_can_go_on();
@@ -48,7 +48,7 @@ fn time_passes_when_no_thread_can_go_on() {
             let begin = now();
             assert_eq!(wait(&Line::default(), Deadline::after(HOUR)), Wake::TimedOut);
             assert_eq!(now() - begin, HOUR);
-            // Nobody can make that true meanwhile, and the clock stands still.
+            // No thread can make that true meanwhile, and the clock stands still.
             assert!(!watch(1_000, || false));
             assert_eq!(now() - begin, HOUR);
             simulator.say("an hour later");
@@ -80,7 +80,7 @@ fn a_wake_up_goes_to_the_scheduler() {
             vec![
                 Box::new(move |_| assert_eq!(wait(&line, Deadline::NEVER), Wake::Notified)),
                 Box::new(move |_| {
-                    // Until the other thread is in line.
+                    // Waits until the other thread is in line.
                     while notifiers.lock().is_empty() {
                         wait(&Line::default(), Deadline::after(Duration::from_secs(1)));
                     }
@@ -123,7 +123,7 @@ fn a_thread_starts_when_the_scheduler_says_so() {
             seed,
             vec![Box::new(|simulator| {
                 simulator.say("before");
-                // The first of the two to come to its end is up to the scheduler.
+                // The scheduler decides which of the two ends first.
                 spawn(0, || {
                     assert_eq!(wait(&Line::default(), Deadline::after(HOUR)), Wake::TimedOut);
                 })

@@ -20,7 +20,8 @@ use interlock_wait::{
     sleep_on_one_word_only, wake_shared,
 };
 
-/// What the kernel writes into the word of a robust mutex whose owner died, and what asks it to wake a waiter then.
+/// The flag that the kernel sets in the word of a robust mutex whose owner died, and the flag that asks it to wake
+/// a waiter then.
 const OWNER_DIED: u32 = 0x4000_0000;
 const WAITERS: u32 = 0x8000_0000;
 
@@ -54,7 +55,7 @@ impl Shared {
         unsafe { AtomicU32::from_ptr(life.cast()) }
     }
 
-    /// Makes the life word one that the kernel changes when the thread dies that holds it. The calling thread holds it.
+    /// Initializes the life word, so that the kernel changes it when its holder dies. The calling thread holds it.
     fn live(&self) {
         // SAFETY: these are plain data, initialized next.
         let mut attributes = unsafe { std::mem::zeroed() };
@@ -108,7 +109,7 @@ impl Child {
         assert_eq!(unsafe { libc::kill(self.0, libc::SIGKILL) }, 0);
     }
 
-    /// Whether the child's body returned true.
+    /// Returns whether the child's body returned true.
     fn succeeded(self) -> bool {
         let mut status = 0;
         // SAFETY: the child is this process's, and nobody else waits for it.
@@ -236,7 +237,8 @@ fn a_deadline_and_a_host_end_the_wait() {
     assert_eq!(block_shared(&words, &Anything, &mut passed), Wake::Notified);
 }
 
-/// The word is the announcement (1) and a count of wake-ups; the second word is what the thread waits for, or what is beside it.
+/// The word contains the announcement (1) and a count of wake-ups; the second word is the condition of the wait, or
+/// the word beside.
 fn a_thread_that_announced_itself_is_woken_or_looks_again() {
     let shared = Shared::new();
     let page: &Page = &shared;

@@ -1,4 +1,4 @@
-//! What all measurements share: how long they take, and threads that begin together.
+//! The common parts of all measurements: their length, and threads that begin together.
 
 #![allow(dead_code, reason = "each file of measurements uses what it needs")]
 
@@ -17,7 +17,7 @@ pub(crate) fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// The time from when all `bodies` may begin, each on a thread of its own, until the last has ended.
+/// Returns the time from when all `bodies` may begin, each on a thread of its own, until the last has ended.
 pub(crate) fn together<'a>(bodies: Vec<Box<dyn FnOnce() + Send + 'a>>) -> Duration {
     let start = Barrier::new(bodies.len() + 1);
     std::thread::scope(|scope| {
@@ -31,7 +31,7 @@ pub(crate) fn together<'a>(bodies: Vec<Box<dyn FnOnce() + Send + 'a>>) -> Durati
                 })
             })
             .collect();
-        // Before the others are let go: one of them may be done by the time that this thread runs again.
+        // Read before the others start: one of them may be done by the time that this thread runs again.
         let began = Instant::now();
         start.wait();
         for thread in threads {
@@ -41,8 +41,8 @@ pub(crate) fn together<'a>(bodies: Vec<Box<dyn FnOnce() + Send + 'a>>) -> Durati
     })
 }
 
-/// Measures the contestants in turn, again and again, so that what else the machine does hits all alike. Prints the median
-/// time of one round of each, and the median of its ratios to the first in the list.
+/// Measures the contestants in turn, again and again, so that other load of the machine affects all of them
+/// equally. Prints the median time of one round of each, and the median of its ratios to the first in the list.
 pub(crate) fn in_turn<C: ?Sized>(
     name: &str,
     contestants: &[(&'static str, Box<C>)],

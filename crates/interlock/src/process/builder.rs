@@ -32,44 +32,48 @@ impl Builder {
         }
     }
 
-    /// The number of workers. 0, the default, for as many as there are processors.
+    /// Sets the number of workers. 0, the default, stands for the number of processors.
     pub fn workers(mut self, workers: usize) -> Self {
         self.settings.workers = workers;
         self
     }
 
-    /// The most tasks that wait for a worker. A thread that submits more waits for room. 0, the default, for any number.
+    /// Sets how many tasks may wait for a worker. A thread that submits one more waits for room. 0, the
+    /// default, stands for any number.
     pub fn max_pending(mut self, tasks: usize) -> Self {
         self.settings.max_pending = tasks;
         self
     }
 
-    /// How many tasks a worker runs before it is replaced. 0, the default, for any number.
+    /// Sets how many tasks a worker runs before it is replaced. 0, the default, stands for any number.
     pub fn tasks_per_worker(mut self, tasks: u32) -> Self {
         self.settings.calls_per_worker = Some(tasks).filter(|&tasks| tasks > 0);
         self
     }
 
-    /// What the death of a worker means for the task that it ran. By default that task fails; all others never notice.
+    /// Sets what happens to the task that a worker ran when it died. By default that task fails. No other
+    /// task is affected.
     pub fn on_worker_death(mut self, policy: OnWorkerDeath) -> Self {
         self.settings.on_worker_death = policy;
         self
     }
 
-    /// With [`OnWorkerDeath::Retry`], how often a task runs again if its worker dies, unless [`At::retries`](super::At::retries) says
-    /// else. 0 is the default.
+    /// Sets how often, with [`OnWorkerDeath::Retry`], a task runs again if its worker dies.
+    /// [`At::retries`](super::At::retries) overrides it. The default is 0.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// The program that workers run. By default it is this one. Another one has to register the same functions.
+    /// Sets the program that workers run. By default it is this program. Another program has to register the
+    /// same functions.
     pub fn program(mut self, file: impl Into<OsString>) -> Self {
         self.program.file = Some(file.into());
         self
     }
 
-    /// Arguments with which workers are started. By default there are none. The pool adds one of its own, as the last.
+    /// Sets the arguments with which workers are started. By default there are none. The pool appends one of
+    /// its own.
     pub fn args<I: IntoIterator<Item: Into<OsString>>>(mut self, arguments: I) -> Self {
         self.program
             .arguments

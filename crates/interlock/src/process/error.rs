@@ -7,10 +7,10 @@ use interlock_os::process::signal_name;
 use interlock_pool::process as engine;
 use interlock_shm::Ended;
 
-/// What lies behind an error: of the kernel, of shared memory, or of a value's own code for serde.
+/// The cause of an error: an error of the kernel, of shared memory, or of a type's serde code.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// The end of a worker process that its pool did not want.
+/// The unexpected death of a worker process.
 #[derive(Clone, Debug)]
 pub struct WorkerDeath {
     pid: u32,
@@ -22,7 +22,7 @@ pub struct WorkerDeath {
 }
 
 impl WorkerDeath {
-    /// A death as the engine tells it, and the function of the task that it cost.
+    /// Makes the error from the engine's report of the death, and the function of the task that was lost.
     pub(super) fn of(death: &engine::WorkerDeath, function: Option<&'static str>) -> Self {
         let refusal = (death.refusal.as_ref()).map(|why| String::from_utf8_lossy(why).into_owned());
         WorkerDeath {
@@ -35,12 +35,12 @@ impl WorkerDeath {
         }
     }
 
-    /// The id that the process had. 0 if no process could be started.
+    /// Returns the process id of the worker; 0 if no process could be started.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// The signal that ended it, if one did.
+    /// Returns the signal that killed it, if one did.
     pub fn signal(&self) -> Option<i32> {
         match self.ended {
             Some(Ended::Killed(signal)) => Some(signal),
@@ -48,7 +48,7 @@ impl WorkerDeath {
         }
     }
 
-    /// The code with which it exited, if it did.
+    /// Returns its exit code, if it exited.
     pub fn exit_code(&self) -> Option<i32> {
         match self.ended {
             Some(Ended::Exited(code)) => Some(code),
@@ -56,12 +56,12 @@ impl WorkerDeath {
         }
     }
 
-    /// Whether it was running a task, which is lost.
+    /// Returns whether it was running a task. That task is lost.
     pub fn was_running(&self) -> bool {
         self.was_running
     }
 
-    /// Whether it had come so far that it could run tasks.
+    /// Returns whether it had started up and was able to run tasks.
     pub fn was_ready(&self) -> bool {
         self.was_ready
     }
@@ -94,15 +94,17 @@ impl fmt::Display for WorkerDeath {
 
 impl Error for WorkerDeath {}
 
-/// Why a pool of processes could not be made.
+/// Why a pool of processes could not be created.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// `main` did not call [`Registry::serve`](super::Registry::serve): worker processes would not find their way.
+    /// `main` did not call [`Registry::serve`](super::Registry::serve), so worker processes could not serve
+    /// the pool.
     NotServed,
     /// No worker process can be started.
     NoWorker(io::Error),
-    /// There is no room in the memory that processes share, or no such memory, or no thread.
+    /// The memory that processes share has no room or could not be created, or the pool's thread could not be
+    /// started.
     NoRoom(Cause),
 }
 
@@ -138,23 +140,23 @@ impl From<interlock_shm::Error> for StartError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SubmitError {
-    /// As many tasks wait as the limit allows ([`Builder::max_pending`](super::Builder::max_pending)), and there was no time to
-    /// wait longer.
+    /// As many tasks wait as the limit allows ([`Builder::max_pending`](super::Builder::max_pending)), and
+    /// the time to wait for room was over.
     Full,
     /// An observer of the program refused the wait for room.
     Refused,
     /// The pool was shut down.
     ShutDown,
-    /// The pool has ended with the death of a worker: see [`OnWorkerDeath::Break`](super::OnWorkerDeath::Break), or no worker can be
-    /// started any more.
+    /// The death of a worker ended the pool (see [`OnWorkerDeath::Break`](super::OnWorkerDeath::Break)), or
+    /// no worker can be started any more.
     Broken(WorkerDeath),
-    /// The argument can't be written: its code for serde says why.
+    /// The argument can't be serialized; the error of its serde code says why.
     Argument(Cause),
     /// The memory that processes share has no room for the argument.
     NoRoom(Cause),
     /// The pool belongs to the process that this one was forked from.
     Forked,
-    /// There is no thread that looks after the pool.
+    /// The thread that looks after the pool could not be started.
     NoThread(io::Error),
 }
 
@@ -162,7 +164,7 @@ impl From<engine::Unplaced> for SubmitError {
     fn from(refusal: engine::Unplaced) -> Self {
         match refusal {
             engine::Unplaced::Full => SubmitError::Full,
-            // There is no host that ends waits, so it was an observer.
+            // These waits have no host that could end them, so an observer did.
             engine::Unplaced::Interrupted => SubmitError::Refused,
             engine::Unplaced::ShutDown => SubmitError::ShutDown,
             engine::Unplaced::Broken(death) => SubmitError::Broken(WorkerDeath::of(&death, None)),
@@ -173,12 +175,12 @@ impl From<engine::Unplaced> for SubmitError {
 }
 
 impl SubmitError {
-    /// Whether there was no room for the task in time.
+    /// Returns whether there was no room for the task in time.
     pub fn is_full(&self) -> bool {
         matches!(self, SubmitError::Full)
     }
 
-    /// Whether the pool was shut down.
+    /// Returns whether the pool was shut down.
     pub fn is_shut_down(&self) -> bool {
         matches!(self, SubmitError::ShutDown)
     }
@@ -216,12 +218,12 @@ impl Error for SubmitError {
     }
 }
 
-/// A panic of a function in a worker process. As an error it has the message of the panic.
+/// A panic of a function in a worker process. It displays as the message of the panic.
 #[derive(Clone, Debug)]
 pub struct Panic(pub(super) String);
 
 impl Panic {
-    /// The message of the panic.
+    /// Returns the message of the panic.
     pub fn message(&self) -> &str {
         &self.0
     }
@@ -239,22 +241,22 @@ impl Error for Panic {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TaskError {
-    /// It was cancelled before a worker had it.
+    /// It was cancelled before a worker took it.
     Cancelled,
     /// The function panicked. The worker goes on.
     Panicked(Panic),
     /// The worker that ran it died.
     WorkerDied(WorkerDeath),
-    /// The pool ended with this death, before the task had a result.
+    /// This death ended the pool before the task had a result.
     Broken(WorkerDeath),
-    /// It ran for longer than it may ([`At::time_limit`](super::At::time_limit)), and its worker was ended.
+    /// It exceeded its [`At::time_limit`](super::At::time_limit), and the pool killed its worker.
     TimedOut,
-    /// It was stopped while it ran ([`Task::stop`](super::Task::stop)), and its worker was ended.
+    /// [`Task::stop`](super::Task::stop) was called while it ran, and the pool killed its worker.
     Stopped,
-    /// The worker has no function of this name: it is registered after [`Registry::serve`](super::Registry::serve), or in another
-    /// program, or nowhere.
+    /// The worker has no function of this name: it was registered after
+    /// [`Registry::serve`](super::Registry::serve), or only in another program, or not at all.
     UnknownFunction(&'static str),
-    /// The function of this name is registered with other types.
+    /// The function of this name was registered with other types.
     OtherTypes {
         /// The function's name.
         function: &'static str,
@@ -263,32 +265,32 @@ pub enum TaskError {
         /// Its types in the worker.
         registered: String,
     },
-    /// The worker can't read the argument: its code for serde says why.
+    /// The worker can't deserialize the argument; the error of its serde code says why.
     Argument(Cause),
-    /// The result can't be written, sent or read. The function has run.
+    /// The result can't be serialized, sent or deserialized. The function has run.
     Result(Cause),
     /// The argument could not be sent: the memory that processes share has no room for it.
     NoRoom(Cause),
-    /// It belongs to the process that this one was forked from, and is run for that.
+    /// It belongs to the process that this one was forked from, which gets the result.
     Forked,
-    /// Its result was taken before, by awaiting it.
+    /// An `await` has already taken its result.
     Taken,
     /// An observer of the program refused the wait for it. The task goes on.
     Refused,
 }
 
 impl TaskError {
-    /// Whether the task was cancelled.
+    /// Returns whether the task was cancelled.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, TaskError::Cancelled)
     }
 
-    /// Whether the function panicked.
+    /// Returns whether the function panicked.
     pub fn is_panic(&self) -> bool {
         matches!(self, TaskError::Panicked(_))
     }
 
-    /// The death that cost the task its result, if one did.
+    /// Returns the death of a worker that is the reason for this error, if there is one.
     pub fn worker_death(&self) -> Option<&WorkerDeath> {
         match self {
             TaskError::WorkerDied(death) | TaskError::Broken(death) => Some(death),

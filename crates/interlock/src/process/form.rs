@@ -1,26 +1,28 @@
 //! The form in which arguments and results travel between a pool and its workers.
 //!
-//! Each value says what it is, a struct names its fields, an enum its variant, and `Some` is written. So whatever serde can describe
-//! arrives as it was: types that are asked what they are (`untagged`, `flatten`), fields that are written only sometimes, and
+//! The form is self-describing: each value begins with a tag, structs contain the names of their fields,
+//! enums that of their variant, and `Some` has a tag of its own. So all types of serde make the round trip:
+//! also those that need a self-describing form (`untagged`, `flatten`), those that skip fields, and
 //! `Some(None)`. Writer and reader are the same program, so the form has no versions.
 //!
-//! A value is a tag, and what the tag says that follows:
+//! A value consists of a tag and the data that the table gives for the tag:
 //!
 //! | tag | follows |
 //! |---|---|
-//! | 0 to [`SMALL`] | nothing: it is the number |
+//! | 0 to [`SMALL`] | nothing: the tag is the number |
 //! | [`UNSIGNED`] + n, [`SIGNED`] + n | 2^n bytes of a number |
 //! | [`F32`], [`F64`], [`CHAR`] | the bytes of the value |
-//! | [`STR`], [`BYTES`] | a length, and so many bytes |
+//! | [`STR`], [`BYTES`] | a length, and that many bytes |
 //! | [`NONE`], [`UNIT`], [`FALSE`], [`TRUE`] | nothing |
 //! | [`SOME`] | a value |
 //! | [`SEQ`], [`MAP`] | about how many elements there are, the elements or keys and values, and [`END`] |
 //! | [`UNIT_VARIANT`] | a name |
 //! | [`VARIANT`] | a name, and a value |
 //! | [`NEW_NAME`] | a length, and the bytes of a name |
-//! | [`KNOWN_NAME`] + n | nothing: it is the n-th of the first [`NAMES`] new names |
+//! | [`KNOWN_NAME`] + n | nothing: the name is the n-th of the first [`NAMES`] new names |
 //!
-//! Lengths have 7 bits a byte, the lowest first. Other numbers are in the byte order of the machine.
+//! Lengths are written with 7 bits in each byte, the lowest bits first. Other numbers are in the byte order
+//! of the machine.
 
 use std::fmt;
 
@@ -45,10 +47,11 @@ pub(super) const VARIANT: u8 = 0x9e;
 pub(super) const NEW_NAME: u8 = 0x9f;
 pub(super) const KNOWN_NAME: u8 = 0xc0;
 
-/// How many names of fields and variants are written once only.
+/// How many names of fields and variants are written only once.
 pub(super) const NAMES: usize = 64;
 
-/// Why a value could not be written or read: what its code for serde says, or that the bytes are not what it asks for.
+/// Why a value could not be written or read: the message of its serde code, or that the bytes do not match
+/// its type.
 #[derive(Debug)]
 pub(super) struct FormError(String);
 

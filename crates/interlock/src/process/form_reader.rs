@@ -1,4 +1,4 @@
-//! Reading a value.
+//! Reads values in the form.
 
 use std::str::from_utf8;
 
@@ -14,7 +14,7 @@ use super::form::{
     SOME, STR, TRUE, UNIT, UNIT_VARIANT, UNSIGNED, VARIANT,
 };
 
-/// Reads the value that `bytes` are.
+/// Reads the value that `bytes` consist of.
 pub(super) fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, FormError> {
     match read_first(bytes)? {
         (value, []) => Ok(value),
@@ -25,7 +25,7 @@ pub(super) fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Form
     }
 }
 
-/// Reads the value with which `bytes` begin, and returns the bytes behind it, too.
+/// Reads the value at the beginning of `bytes`. Also returns the bytes after it.
 pub(super) fn read_first<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<(T, &'de [u8]), FormError> {
     let mut reader = Reader {
         bytes,
@@ -36,9 +36,9 @@ pub(super) fn read_first<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<(
 }
 
 struct Reader<'de> {
-    /// What was not read yet.
+    /// The bytes that are not read yet.
     bytes: &'de [u8],
-    /// The names that were new, the first [`NAMES`] of them.
+    /// The first [`NAMES`] names that occurred.
     names: Vec<&'de str>,
 }
 
@@ -60,7 +60,7 @@ impl<'de> Reader<'de> {
         self.array().map(|[tag]| tag)
     }
 
-    /// Whether the next tag is this one, which is taken then.
+    /// Returns whether the next tag is `tag`. If it is, takes it.
     #[inline]
     fn is_next(&mut self, tag: u8) -> bool {
         let is_next = self.bytes.first() == Some(&tag);
@@ -117,7 +117,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Has `visit` take several values. It may leave none of them.
+    /// Lets `visit` take the elements of a composite value. It is an error if it leaves any.
     fn several<R>(
         &mut self,
         visit: impl FnOnce(&mut Several<'_, 'de>) -> Result<R, FormError>,
@@ -149,7 +149,7 @@ fn unknown(tag: u8) -> FormError {
     FormError::new(format!("the bytes are not in this form: {tag:#x}"))
 }
 
-/// How many elements were expected.
+/// The number of elements that the type takes, for the message of an error.
 struct AsTaken(usize);
 
 impl Expected for AsTaken {
@@ -193,7 +193,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormError> {
         match self.bytes.first() {
             Some(&(NONE | SOME)) => self.deserialize_any(visitor),
-            // Its own code has written it as what it would be in there.
+            // The type's own code has written the value without `Some`.
             _ => visitor.visit_some(self),
         }
     }
@@ -222,7 +222,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                 })
             }
             Some(&STR) => {
-                // Its own code has written it as the name of a variant.
+                // The type's own code has written the variant's name as text.
                 self.bytes = &self.bytes[1..];
                 visitor.visit_enum(BorrowedStrDeserializer::new(self.text()?))
             }
@@ -230,7 +230,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         }
     }
 
-    // The short ways of long lists of numbers.
+    // Fast paths for long lists of numbers.
 
     #[inline]
     fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FormError> {
@@ -299,7 +299,7 @@ impl<'de> Several<'_, 'de> {
         seed.deserialize(&mut *self.reader).map(Some)
     }
 
-    /// Each has one byte at least.
+    /// Each element has at least one byte.
     fn left(&self) -> Option<usize> {
         Some(
             self.announced
@@ -337,7 +337,7 @@ impl<'de> MapAccess<'de> for &mut Several<'_, 'de> {
     }
 }
 
-/// The variant of an enum, and what it has.
+/// The variant of an enum, with its contents.
 struct Variant<'a, 'de> {
     reader: &'a mut Reader<'de>,
     is_unit: bool,
@@ -395,7 +395,7 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-/// A variant for code that does not ask for an enum: a map with one entry.
+/// A variant, read by code that does not ask for an enum: a map with one entry.
 struct OneVariant<'a, 'de> {
     reader: &'a mut Reader<'de>,
     is_named: bool,

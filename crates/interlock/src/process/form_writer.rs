@@ -1,4 +1,4 @@
-//! Writing a value.
+//! Writes values in the form.
 
 use serde::Serialize;
 use serde::ser::{
@@ -24,9 +24,9 @@ pub(super) fn write<T: Serialize + ?Sized>(value: &T, bytes: Vec<u8>) -> Result<
 
 struct Writer {
     bytes: Vec<u8>,
-    /// The names that were written, the first [`NAMES`] of them.
+    /// The first [`NAMES`] names that were written.
     names: Vec<&'static str>,
-    /// Which of them probably comes next: after a struct often follows another one.
+    /// The index of the name that probably comes next: structs of the same type often follow each other.
     next: usize,
 }
 
@@ -107,16 +107,16 @@ impl Writer {
         self.name(name);
     }
 
-    /// The beginning of several values. `length` is what the reader may make room for.
+    /// Writes the beginning of a composite value. The reader allocates for `length` elements.
     fn several(&mut self, tag: u8, length: usize) {
         self.tag(tag);
         self.length(length);
-        // Each has one byte at least. A length that is not true costs only memory, and not much.
+        // Each element has at least one byte. A wrong length costs only memory, and not much.
         self.bytes.reserve(length.min(1 << 20));
     }
 }
 
-/// Defines methods that write what is no composite.
+/// Defines methods that write values which are not composite.
 macro_rules! values {
     ($($method:ident($writer:ident, $value:ident: $type:ty) $write:expr;)*) => {$(
         fn $method(self, $value: $type) -> Result<(), FormError> {
@@ -248,7 +248,7 @@ impl Serializer for &mut Writer {
     }
 }
 
-/// Defines how several values are written.
+/// Defines how the elements of composite values are written.
 macro_rules! several {
     ($($trait:ident: $method:ident($($name:ident)?);)*) => {$(
         impl $trait for &mut Writer {

@@ -1,12 +1,13 @@
-//! Functions that worker processes run, by their names.
+//! The names of the functions that worker processes run.
 
 use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// The name of a registered function, with its types: what a pool is given to call. [`Registry::register`] returns one.
+/// The name of a registered function, with its types. A program passes it to a pool to call the function.
+/// [`Registry::register`] returns one.
 ///
-/// Parts of a program that don't see that value name the function themselves:
+/// A part of a program that has no access to that value can name the function itself:
 ///
 /// ```
 /// use interlock::process::Function;
@@ -22,7 +23,7 @@ pub struct Function<A, R> {
 }
 
 impl<A, R> Function<A, R> {
-    /// The function that is registered by this name, and with these types.
+    /// Names the function that is registered under `name` with these types.
     pub const fn named(name: &'static str) -> Self {
         Function {
             name,
@@ -30,12 +31,12 @@ impl<A, R> Function<A, R> {
         }
     }
 
-    /// Its name.
+    /// Returns its name.
     pub const fn name(self) -> &'static str {
         self.name
     }
 
-    /// A number for its types, as they are called in this program. FNV-1a.
+    /// Returns a hash (FNV-1a) of the names of its types in this program.
     pub(super) fn types() -> u64 {
         let names = [type_name::<A>(), " -> ", type_name::<R>()];
         let bytes = names.iter().flat_map(|name| name.bytes());
@@ -44,7 +45,7 @@ impl<A, R> Function<A, R> {
         })
     }
 
-    /// Its types, for messages.
+    /// Returns its types, for messages.
     pub(super) fn signature() -> String {
         format!("fn({}) -> {}", type_name::<A>(), type_name::<R>())
     }

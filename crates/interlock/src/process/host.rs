@@ -17,10 +17,11 @@ use super::wire::Place;
 
 pub(super) type Engine = engine::ProcessPool<Wakes>;
 
-/// After a start that failed the host waits before the next one; twice as long after each that fails in a row.
+/// How long the host waits after a failed start before the next one. The pause doubles with each failure in a
+/// row.
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How many starts in a row may fail before a pool that has no worker is given up.
+/// After this many failed starts in a row, the host gives up a pool that has no worker.
 const TRIES: u32 = 5;
 
 /// What a worker process runs.
@@ -50,9 +51,9 @@ pub(super) struct Host {
     engine: Arc<Engine>,
     program: Program,
     children: HashMap<u32, Child>,
-    /// How many workers the pool has asked for that were not started yet.
+    /// The number of workers that the pool has asked for and that are not started yet.
     owed: usize,
-    /// How many starts failed, one after the other.
+    /// How many starts in a row have failed.
     failed: u32,
     /// No worker is started before this.
     pause: Deadline,
@@ -76,7 +77,7 @@ impl Host {
     /// Starts the first workers.
     ///
     /// # Errors
-    /// Not one of them could be started.
+    /// None of them could be started.
     pub(super) fn begin(&mut self) -> Result<(), StartError> {
         for _ in 0..self.engine.missing_workers() {
             let Some(seat) = self.engine.add_worker()? else {
@@ -90,14 +91,14 @@ impl Host {
                         Err(error) => StartError::NoRoom(error),
                     });
                 }
-                // The pool asks for it again.
+                // The pool will ask for it again.
                 Err(_) => break,
             }
         }
         Ok(())
     }
 
-    /// Does what the pool needs, until all its workers have ended.
+    /// Serves the duties of the pool until all its workers have ended.
     pub(super) fn serve(mut self) {
         loop {
             let patience = match self.owed {
@@ -126,7 +127,7 @@ impl Host {
     fn start_one(&mut self) {
         let started = match self.engine.add_wanted_worker() {
             Ok(seat) => {
-                // If it can't be started, the pool asks again.
+                // If the start fails, the pool asks again.
                 self.owed -= 1;
                 seat.map_or(Ok(()), |seat| self.start(&seat))
             }
@@ -144,7 +145,7 @@ impl Host {
         }
     }
 
-    /// Starts the process for a seat, and tells the pool.
+    /// Starts the process for a seat, and reports it to the pool.
     fn start(&mut self, seat: &Seat) -> Result<(), Cause> {
         let started = self.start_process(seat);
         let process = started.as_ref().ok().copied();

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::error::{SubmitError, TaskError};
 use super::task::Task;
 
-/// How many calls are submitted ahead of the results that were taken, for each worker.
+/// For each worker, how many calls are submitted ahead of the results that were taken.
 const AHEAD: usize = 64;
 
 /// Why a call of [`ProcessPool::map`](super::ProcessPool::map) has no result.
@@ -18,7 +18,7 @@ const AHEAD: usize = 64;
 pub enum MapError {
     /// It was not submitted.
     Submit(SubmitError),
-    /// It was, and has no result.
+    /// It was submitted, but has no result.
     Task(TaskError),
 }
 
@@ -68,7 +68,7 @@ impl<'a, A, R, I> Map<'a, A, R, I> {
 impl<A, R: DeserializeOwned, I: Iterator<Item = A>> Iterator for Map<'_, A, R, I> {
     type Item = Result<R, MapError>;
 
-    /// The next result. Blocks until it is there.
+    /// Returns the next result. Blocks until it is there.
     fn next(&mut self) -> Option<Self::Item> {
         while self.tasks.len() < self.ahead
             && let Some(argument) = self.arguments.next()

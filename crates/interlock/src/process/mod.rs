@@ -1,8 +1,8 @@
-//! Pools of worker processes, and tasks with results, that lose nothing but the task whose worker dies.
+//! Pools of worker processes, and tasks with results. If a worker dies, only the task that it ran is lost.
 //!
 //! | here | std |
 //! |---|---|
-//! | [`Registry::register`], [`Registry::serve`]: what workers can run | `main` of another program |
+//! | [`Registry::register`], [`Registry::serve`]: the functions that workers can run | `main` of another program |
 //! | [`ProcessPool::submit`], and [`Task`] for the result | `process::Command`, pipes, `Child` |
 //! | [`try_submit`](ProcessPool::try_submit), [`submit_timeout`](ProcessPool::submit_timeout), [`submit_deadline`](ProcessPool::submit_deadline), [`submit_async`](ProcessPool::submit_async) | - |
 //! | [`Task::result`], [`result_timeout`](Task::result_timeout), `.await` | `Child::wait_with_output` |
@@ -11,12 +11,13 @@
 //! | [`At::time_limit`], [`Task::stop`]: a task is really ended | `Child::kill` |
 //! | [`Builder::on_worker_death`]: fail, retry, or end | - |
 //!
-//! A worker process is this program, started once more: it is not a fork, so the program may have any threads. It finds the functions
-//! because `main` registers them before anything else. Their arguments and results go through memory that the processes share, by
-//! serde, in a form of this crate. A struct's fields and an enum's variant have their names there, so types with attributes as
-//! `skip_serializing_if`, `untagged` and `flatten` arrive as they were, as `Some(None)` does. A value that its type's own code
-//! does not write or read is an error with the message of that code. (Large arrays of bytes travel best as
-//! [`serde_bytes`](https://docs.rs/serde_bytes), which serde copies as a whole.)
+//! A worker process is this program, started once more. It is not a fork, so the program may have threads.
+//! The worker finds the functions because `main` registers them before it does anything else. Arguments and
+//! results pass through shared memory, written by serde in a form of this crate. The form contains the names
+//! of fields and variants, so types with attributes such as `skip_serializing_if`, `untagged` and `flatten`
+//! make the round trip, and so does `Some(None)`. If a type's own serde code refuses a value, the error
+//! contains its message. (For large arrays of bytes, use [`serde_bytes`](https://docs.rs/serde_bytes), which
+//! serde copies as a whole.)
 //!
 //! ```
 //! use interlock::process::{OnWorkerDeath, ProcessPool, Registry};
@@ -54,8 +55,8 @@
 //!
 //! # In tests
 //!
-//! The `main` of tests is the test harness. So one of the tests is the place where workers begin, and pools start their workers with the
-//! arguments that have the harness run that one:
+//! In tests, `main` belongs to the test harness. So dedicate one of the tests to the workers, and let pools
+//! start them with the arguments that make the harness run that test:
 //!
 //! ```no_run
 //! # use interlock::process::{Function, ProcessPool, Registry};

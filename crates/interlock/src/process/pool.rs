@@ -28,16 +28,20 @@ const STACK: usize = 256 << 10;
 
 /// Runs tasks in a number of worker processes.
 ///
-/// A task is a call of a [registered](super::Registry::register) function. Tasks are taken in the order in which they were submitted,
-/// those with a smaller [priority](ProcessPool::at) first.
+/// A task is a call of a [registered](super::Registry::register) function. Workers take the tasks with the
+/// smallest [priority](ProcessPool::at) first, and those of equal priority in the order in which they were
+/// submitted.
 ///
-/// **Death of a worker.** It costs the task that the worker ran, and no other one; another process takes the worker's place.
-/// [`Builder::on_worker_death`] says what becomes of that task. A panic costs no worker: it is the error of [`Task::result`].
+/// **Death of a worker.** Only the task that the worker ran is lost, and another process takes the worker's
+/// place. [`Builder::on_worker_death`] says what becomes of that task. A panic does not end the worker:
+/// [`Task::result`] returns it as an error.
 ///
-/// **End.** [`ProcessPool::shutdown`] ends the pool when all tasks that were submitted are done. [`ProcessPool::join`] waits for that.
-/// Dropping the pool shuts it down, and never blocks. When the pool's process ends, in whichever way, its workers end at once.
+/// **End.** After [`ProcessPool::shutdown`] the pool runs the tasks that were submitted, and then ends.
+/// [`ProcessPool::join`] waits for that. Dropping the pool shuts it down, and never blocks. When the pool's
+/// process ends, however it ends, the kernel wakes its workers, and they end at once.
 ///
-/// **Fork.** The child of a fork can't use the pool. Tasks that were not done return [`Forked`](super::TaskError::Forked) there.
+/// **Fork.** The child of a fork can't use the pool. There, tasks that were not done return
+/// [`Forked`](super::TaskError::Forked) there.
 pub struct ProcessPool {
     engine: Arc<Engine>,
     over: Arc<Event>,
@@ -46,7 +50,8 @@ pub struct ProcessPool {
 }
 
 impl Builder {
-    /// The pool. Starts its workers, and a thread that looks after them; does not wait until they are ready.
+    /// Creates the pool. Starts its workers, and a thread that looks after them, but does not wait until they
+    /// are ready.
     ///
     /// # Errors
     /// No worker can be started: the program did not call [`Registry::serve`](super::Registry::serve), there is no such program, or
@@ -63,7 +68,7 @@ impl Builder {
         let over = Arc::new(Event::new());
         let mut host = Host::new(engine.clone(), self.program, over.clone());
         host.begin()?;
-        // From now on, so that a death before the first task is seen.
+        // Connected here, so that the pool notices a death even before the first task.
         engine
             .supervise()
             .map_err(|error| StartError::NoRoom(error.into()))?;
@@ -79,23 +84,24 @@ impl Builder {
 }
 
 impl ProcessPool {
-    /// A pool with this number of worker processes; 0 for as many as there are processors.
+    /// Creates a pool of `workers` worker processes; 0 stands for the number of processors.
     ///
     /// # Errors
-    /// Those of [`Builder::build`].
+    /// The same as for [`Builder::build`].
     pub fn new(workers: usize) -> Result<Self, StartError> {
         Self::builder().workers(workers).build()
     }
 
-    /// The settings of a pool, to change before it is made.
+    /// Returns the default settings, from which [`Builder::build`] creates a pool.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// Submits a call of `function`, which a worker makes. Blocks while as many tasks wait as [`Builder::max_pending`] allows.
+    /// Submits a call of `function` to the workers. Blocks while as many tasks wait as
+    /// [`Builder::max_pending`] allows.
     ///
     /// # Errors
-    /// The pool was shut down, or has ended with a death; or the argument can't be sent.
+    /// The pool was shut down, or the death of a worker ended it; or the argument can't be sent.
     pub fn submit<A: Serialize, R>(
         &self,
         function: Function<A, R>,
@@ -104,10 +110,10 @@ impl ProcessPool {
         self.at(DEFAULT_PRIORITY).submit(function, argument)
     }
 
-    /// As [`submit`](Self::submit), if there is room. Never blocks.
+    /// Like [`submit`](Self::submit), if there is room. Never blocks.
     ///
     /// # Errors
-    /// As many tasks wait as the limit allows, and those of [`submit`](Self::submit).
+    /// As many tasks wait as the limit allows; and as for [`submit`](Self::submit).
     pub fn try_submit<A: Serialize, R>(
         &self,
         function: Function<A, R>,
@@ -116,10 +122,10 @@ impl ProcessPool {
         self.at(DEFAULT_PRIORITY).try_submit(function, argument)
     }
 
-    /// As [`submit`](Self::submit), but blocks for `timeout` at most.
+    /// Like [`submit`](Self::submit), but blocks for `timeout` at most.
     ///
     /// # Errors
-    /// There was no room for that long, and those of [`submit`](Self::submit).
+    /// There was no room for that long; and as for [`submit`](Self::submit).
     pub fn submit_timeout<A: Serialize, R>(
         &self,
         timeout: Duration,
@@ -129,10 +135,10 @@ impl ProcessPool {
         (self.at(DEFAULT_PRIORITY)).submit_timeout(timeout, function, argument)
     }
 
-    /// As [`submit`](Self::submit), but blocks until `deadline` at most.
+    /// Like [`submit`](Self::submit), but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`submit_timeout`](Self::submit_timeout).
+    /// The same as for [`submit_timeout`](Self::submit_timeout).
     pub fn submit_deadline<A: Serialize, R>(
         &self,
         deadline: Instant,
@@ -142,8 +148,8 @@ impl ProcessPool {
         (self.at(DEFAULT_PRIORITY)).submit_deadline(deadline, function, argument)
     }
 
-    /// Submits a call of `function`, from an async task: waits for room without blocking a thread. The argument is written at once.
-    /// Dropping the future before it is ready submits nothing.
+    /// Submits a call of `function`, from an async task: waits for room without blocking a thread. The
+    /// argument is serialized at once. If the future is dropped before it is ready, nothing is submitted.
     ///
     /// ```no_run
     /// # use interlock::process::{Function, ProcessPool};
@@ -162,13 +168,14 @@ impl ProcessPool {
     /// ```
     ///
     /// # Errors
-    /// The future returns those of [`submit`](Self::submit).
+    /// The future returns the same errors as [`submit`](Self::submit).
     pub fn submit_async<A: Serialize, R>(&self, function: Function<A, R>, argument: &A) -> Submitting<'_, R> {
         self.at(DEFAULT_PRIORITY).submit_async(function, argument)
     }
 
-    /// Calls `function` for each of the arguments, and gives the results in their order. The iterator that is returned submits 64 calls
-    /// for each worker ahead of the results that were taken from it. Does not block; the iterator does.
+    /// Calls `function` for each of the arguments, and returns an iterator over the results, in the order of
+    /// the arguments. For each worker, the iterator submits up to 64 calls ahead of the results that were
+    /// taken from it. This method does not block; the iterator does.
     ///
     /// ```no_run
     /// # use interlock::process::{Function, MapError, ProcessPool};
@@ -185,7 +192,8 @@ impl ProcessPool {
         self.at(DEFAULT_PRIORITY).map(function, arguments)
     }
 
-    /// The same pool, for tasks with a priority, and with other limits. The smallest number is taken first; the default is 0.
+    /// Returns a view of the pool that submits tasks with a priority, and perhaps with other limits. Tasks
+    /// with the smallest number are taken first; the default is 0.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -213,7 +221,8 @@ impl ProcessPool {
         cancelled.len()
     }
 
-    /// Accepts no more tasks. Those that it has are run, and then the workers end. Never blocks.
+    /// Stops the pool from accepting tasks. The workers run the tasks that were submitted, and then end.
+    /// Never blocks.
     pub fn shutdown(&self) {
         self.engine.shutdown();
     }
@@ -221,20 +230,20 @@ impl ProcessPool {
     /// Shuts the pool down and waits for its end. Blocks until every task is done and every worker process has ended.
     ///
     /// # Errors
-    /// None at this time.
+    /// Returns none at present.
     pub fn join(&self) -> Result<(), JoinError> {
         self.join_with(&mut WaitContext::uninterruptible())
     }
 
-    /// As [`ProcessPool::join`], if the pool has ended. Never blocks.
+    /// Like [`ProcessPool::join`], but fails if the pool has not ended yet. Never blocks.
     ///
     /// # Errors
-    /// Those of [`ProcessPool::join_timeout`].
+    /// The same as for [`ProcessPool::join_timeout`].
     pub fn try_join(&self) -> Result<(), JoinError> {
         self.join_with(&mut WaitContext::until(Deadline::PASSED))
     }
 
-    /// As [`ProcessPool::join`], but blocks for `timeout` at most.
+    /// Like [`ProcessPool::join`], but blocks for `timeout` at most.
     ///
     /// # Errors
     /// The pool had not ended by then; or an observer refused the wait.
@@ -242,10 +251,10 @@ impl ProcessPool {
         self.join_with(&mut WaitContext::until(Deadline::after(timeout)))
     }
 
-    /// As [`ProcessPool::join`], but blocks until `deadline` at most.
+    /// Like [`ProcessPool::join`], but blocks until `deadline` at most.
     ///
     /// # Errors
-    /// Those of [`ProcessPool::join_timeout`].
+    /// The same as for [`ProcessPool::join_timeout`].
     pub fn join_deadline(&self, deadline: Instant) -> Result<(), JoinError> {
         self.join_with(&mut WaitContext::until(deadline.into()))
     }
@@ -262,13 +271,13 @@ impl ProcessPool {
         }
     }
 
-    /// How many tasks there are of each kind, at this moment. Never blocks.
+    /// Returns how many tasks are in which state, at this moment. Never blocks.
     pub fn stats(&self) -> Stats {
         self.engine.look();
         self.engine.stats()
     }
 
-    /// The process ids of the workers at this moment. Never blocks.
+    /// Returns the process ids of the workers at this moment. Never blocks.
     pub fn worker_ids(&self) -> Vec<u32> {
         self.engine.processes()
     }
@@ -289,7 +298,7 @@ impl fmt::Debug for ProcessPool {
     }
 }
 
-/// A pool, for tasks with a priority and limits: see [`ProcessPool::at`].
+/// A view of a pool, for tasks with a priority and limits: see [`ProcessPool::at`].
 #[derive(Clone, Copy, Debug)]
 pub struct At<'a> {
     pool: &'a ProcessPool,
@@ -297,7 +306,7 @@ pub struct At<'a> {
 }
 
 impl<'a> At<'a> {
-    /// As [`ProcessPool::map`].
+    /// Like [`ProcessPool::map`].
     pub fn map<A, R, I>(self, function: Function<A, R>, arguments: I) -> Map<'a, A, R, I::IntoIter>
     where
         A: Serialize + 'a,
@@ -308,25 +317,27 @@ impl<'a> At<'a> {
         Map::new(Box::new(submit), self.pool.workers, arguments.into_iter())
     }
 
-    /// How long a task may run. One that runs for longer ends with [`TaskError::TimedOut`](super::TaskError::TimedOut), and its worker
-    /// process with it; a new process takes its place.
+    /// Sets how long a task may run. If it runs for longer, it ends with
+    /// [`TaskError::TimedOut`](super::TaskError::TimedOut): the pool kills its worker, and a new process
+    /// takes that worker's place.
     #[must_use]
     pub fn time_limit(mut self, time: Duration) -> Self {
         self.limits.time = Some(time);
         self
     }
 
-    /// How often a task runs again if its worker dies, in a pool with [`OnWorkerDeath::Retry`](super::OnWorkerDeath::Retry).
+    /// Sets how often a task runs again if its worker dies, in a pool with
+    /// [`OnWorkerDeath::Retry`](super::OnWorkerDeath::Retry).
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.limits.retries = retries;
         self
     }
 
-    /// As [`ProcessPool::submit`].
+    /// Like [`ProcessPool::submit`].
     ///
     /// # Errors
-    /// Those of [`ProcessPool::submit`].
+    /// The same as for [`ProcessPool::submit`].
     pub fn submit<A: Serialize, R>(
         self,
         function: Function<A, R>,
@@ -335,10 +346,10 @@ impl<'a> At<'a> {
         self.put(function, argument, Deadline::NEVER)
     }
 
-    /// As [`ProcessPool::try_submit`].
+    /// Like [`ProcessPool::try_submit`].
     ///
     /// # Errors
-    /// Those of [`ProcessPool::try_submit`].
+    /// The same as for [`ProcessPool::try_submit`].
     pub fn try_submit<A: Serialize, R>(
         self,
         function: Function<A, R>,
@@ -347,10 +358,10 @@ impl<'a> At<'a> {
         self.put(function, argument, Deadline::PASSED)
     }
 
-    /// As [`ProcessPool::submit_timeout`].
+    /// Like [`ProcessPool::submit_timeout`].
     ///
     /// # Errors
-    /// Those of [`ProcessPool::submit_timeout`].
+    /// The same as for [`ProcessPool::submit_timeout`].
     pub fn submit_timeout<A: Serialize, R>(
         self,
         timeout: Duration,
@@ -360,10 +371,10 @@ impl<'a> At<'a> {
         self.put(function, argument, Deadline::after(timeout))
     }
 
-    /// As [`ProcessPool::submit_deadline`].
+    /// Like [`ProcessPool::submit_deadline`].
     ///
     /// # Errors
-    /// Those of [`ProcessPool::submit_deadline`].
+    /// The same as for [`ProcessPool::submit_deadline`].
     pub fn submit_deadline<A: Serialize, R>(
         self,
         deadline: Instant,
@@ -373,7 +384,7 @@ impl<'a> At<'a> {
         self.put(function, argument, deadline.into())
     }
 
-    /// As [`ProcessPool::submit_async`].
+    /// Like [`ProcessPool::submit_async`].
     pub fn submit_async<A: Serialize, R>(self, function: Function<A, R>, argument: &A) -> Submitting<'a, R> {
         Submitting::new(&self.pool.engine, self.task(function, argument))
     }
@@ -391,7 +402,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// The task, before it is submitted.
+    /// Makes the task, which is not submitted yet.
     fn task<A: Serialize, R>(self, function: Function<A, R>, argument: &A) -> Result<Task<R>, SubmitError> {
         let engine = &self.pool.engine;
         if engine.is_of_parent() {

@@ -18,7 +18,8 @@ use super::worker;
 /// Whether [`Registry::serve`] was called.
 static IS_SERVED: AtomicBool = AtomicBool::new(false);
 
-/// Whether processes that are started now would find their way: they come to [`Registry::serve`], as this one has.
+/// Returns whether worker processes could be started: they have to reach [`Registry::serve`], as this process
+/// has.
 pub(super) fn is_served() -> bool {
     // Relaxed: the flag stands for itself.
     IS_SERVED.load(Ordering::Relaxed)
@@ -52,7 +53,7 @@ pub struct Registry {
     initialize: Option<Box<Initialize>>,
 }
 
-/// What a worker does first; or why it can't serve.
+/// The initializer of a worker. Its error says why the worker can't serve.
 type Initialize = dyn FnOnce() -> Result<(), String>;
 
 /// Reads the argument, calls the function, and writes its result.
@@ -65,18 +66,19 @@ struct Entry {
 }
 
 impl Registry {
-    /// No functions yet.
+    /// Creates a registry without functions.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds a function, and returns what a pool needs to call it.
     ///
-    /// A function of several arguments takes a tuple. Its argument and its result are of any types that serde knows, and that do not
-    /// borrow: what one process writes, the other one reads, whatever attributes of serde the type has. A `Result` is a result like others: the task succeeds.
+    /// A function of several arguments takes a tuple. The argument and the result may be of any types that
+    /// serde can write and read and that do not borrow, with any attributes of serde. If the function returns
+    /// a `Result`, an `Err` is a result like any other: the task succeeds.
     ///
     /// # Panics
-    /// Another function was registered by this name.
+    /// Another function was registered under this name.
     pub fn register<A, R, F>(&mut self, name: &'static str, function: F) -> Function<A, R>
     where
         A: DeserializeOwned,
@@ -88,10 +90,11 @@ impl Registry {
         named
     }
 
-    /// As [`register`](Registry::register), for a function that the program has named by [`Function::named`].
+    /// Like [`register`](Registry::register), for a function that the program has named by
+    /// [`Function::named`].
     ///
     /// # Panics
-    /// Another function was registered by this name.
+    /// Another function was registered under this name.
     pub fn register_as<A, R, F>(&mut self, named: Function<A, R>, function: F)
     where
         A: DeserializeOwned,
@@ -115,8 +118,9 @@ impl Registry {
         );
     }
 
-    /// Has each worker process call `initialize` before its first task: to open what the functions need, for instance. If that returns
-    /// an error, or panics, the pool ends, and all its tasks fail with that reason.
+    /// Makes each worker process call `initialize` before its first task, for instance to open files that the
+    /// functions need. If `initialize` returns an error or panics, the pool ends, and all its tasks fail with
+    /// that reason.
     ///
     /// ```
     /// use std::sync::OnceLock;
@@ -141,10 +145,11 @@ impl Registry {
         self.initialize = Some(Box::new(|| initialize().map_err(|error| error.to_string())));
     }
 
-    /// In a worker process: runs the calls of its pool, and then ends the process. Otherwise returns at once: this program can have
-    /// pools from now on.
+    /// In a worker process, runs the calls of its pool, and then exits. In any other process, returns at
+    /// once; from then on the program can create pools.
     ///
-    /// What was done before this call is done in each worker, too. It looks at the last argument of the program, which only pools make.
+    /// Each worker, too, does everything that `main` does before this call. A worker is recognized by the
+    /// last argument of the program, which the pool has added.
     pub fn serve(mut self) {
         // Relaxed: the flag stands for itself. A worker, too, may have pools.
         IS_SERVED.store(true, Ordering::Relaxed);
@@ -164,7 +169,8 @@ impl Registry {
         if entry.types != types {
             return Err(Failure::OtherTypes((entry.signature)()));
         }
-        // The function gets values that nobody else has. What it shares with others, by statics, is its own affair.
+        // The argument belongs to this call alone. If the function shares state with others, by statics, it
+        // is responsible for it.
         match catch_unwind(AssertUnwindSafe(|| (entry.run)(argument))) {
             Ok(result) => result,
             Err(payload) => Err(Failure::Panicked(message(payload))),
@@ -186,7 +192,7 @@ fn message(payload: Box<dyn Any + Send>) -> String {
         (Some(message), _) => (*message).to_owned(),
         (_, Some(message)) => message.clone(),
         _ => {
-            // Its drop could panic, too.
+            // Dropping the payload could panic, too.
             std::mem::forget(payload);
             "a value that is not a text".to_owned()
         }

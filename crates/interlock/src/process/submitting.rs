@@ -1,4 +1,4 @@
-//! Submitting a task from an async task, which waits for room without blocking a thread.
+//! Submits a task from an async task, and waits for room without blocking a thread.
 
 use std::fmt;
 use std::future::Future;
@@ -14,12 +14,12 @@ use super::host::Engine;
 use super::task::Task;
 use super::wakes::{Slot, Wakes};
 
-/// The future of [`ProcessPool::submit_async`](super::ProcessPool::submit_async). It keeps its place in the line of those that wait for
-/// room until it is ready or dropped.
+/// The future of [`ProcessPool::submit_async`](super::ProcessPool::submit_async). It keeps its place in the
+/// line for room until it is ready or dropped.
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Submitting<'a, R> {
     engine: &'a Arc<Engine>,
-    /// `None` when it is over.
+    /// `None` once the future is ready.
     task: Option<Result<Task<R>, SubmitError>>,
     place: Option<Place>,
 }
@@ -32,7 +32,8 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // Otherwise the task would be woken for nothing: the place drops what was left with it.
+        // Taken out first: otherwise, leaving the line drops the waker's guard, which would wake the task
+        // needlessly.
         let waker = self.slot.lock().take();
         drop(waker);
     }
@@ -53,7 +54,7 @@ impl<R> Unpin for Submitting<'_, R> {}
 impl<R> Future for Submitting<'_, R> {
     type Output = Result<Task<R>, SubmitError>;
 
-    /// Works with any executor. Stays pending after it was ready.
+    /// Works with any executor. Returns `Pending` if it is polled again after it was ready.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let task = match this.task.take() {
@@ -67,14 +68,14 @@ impl<R> Future for Submitting<'_, R> {
             {
                 let before = place.slot.lock().replace(context.waker().clone());
                 drop(before);
-                // After the waker was left: otherwise the notification could come in between.
+                // Checked after the waker was stored: otherwise a notification could come in between.
                 if !place.wait.is_notified() {
                     this.task = Some(Ok(task));
                     return Poll::Pending;
                 }
             }
             let submitted = (this.engine).submit(task.call(), &mut WaitContext::until(Deadline::PASSED));
-            // A notification that was not used goes on to the next in line.
+            // A notification that was not used passes to the next in line.
             this.place = None;
             match submitted {
                 Ok(()) => return Poll::Ready(Ok(task)),

@@ -21,17 +21,18 @@ use super::wire::Failure;
 
 /// A task that was submitted to a [`ProcessPool`](super::ProcessPool): the handle for its result.
 ///
-/// Dropping the handle gives up the result and nothing else. [`cancel`](Task::cancel) and [`stop`](Task::stop) end a task early.
+/// Dropping the handle gives up the result; the task runs all the same. [`cancel`](Task::cancel) and
+/// [`stop`](Task::stop) end a task early.
 ///
-/// The result is moved out: to the caller of [`Task::result`], or to an `await`. It is read, by its type's code for serde, on the thread
-/// that asks for it.
+/// The result is moved out: to the caller of [`Task::result`], or to an `await`. The thread that asks for it
+/// deserializes it.
 #[must_use = "the task runs whether or not this is kept; its result is lost with this"]
 pub struct Task<R> {
     engine: Arc<Engine>,
     call: Arc<Call<Wakes>>,
     function: &'static str,
     signature: fn() -> String,
-    /// The waker of the last poll, once there was one.
+    /// The waker of the last poll, if the task was polled.
     slot: Option<Slot>,
     result: PhantomData<fn() -> R>,
 }
@@ -53,7 +54,7 @@ impl<R> Task<R> {
         }
     }
 
-    /// The engine's call.
+    /// Returns the engine's call.
     pub(super) fn call(&self) -> &Arc<Call<Wakes>> {
         &self.call
     }
@@ -61,7 +62,7 @@ impl<R> Task<R> {
     /// Waits until the task is done or cancelled. Blocks until then.
     ///
     /// # Errors
-    /// It belongs to the process that this one was forked from; or an observer refused the wait.
+    /// The task belongs to the process that this one was forked from, or an observer refused the wait.
     pub fn wait(&self) -> Result<(), TaskError> {
         match self.wait_with(&mut WaitContext::endless()) {
             Some(Waited::Done) => Ok(()),
@@ -70,18 +71,18 @@ impl<R> Task<R> {
         }
     }
 
-    /// Waits until the task is done or cancelled. Blocks until then, for `timeout` at most.
+    /// Waits until the task is done or cancelled. Blocks for `timeout` at most.
     ///
     /// # Errors
-    /// It was not by then.
+    /// The task was not done by then.
     pub fn wait_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
         self.wait_until(Deadline::after(timeout))
     }
 
-    /// Waits until the task is done or cancelled. Blocks until then, until `deadline` at most.
+    /// Waits until the task is done or cancelled. Blocks until `deadline` at most.
     ///
     /// # Errors
-    /// It was not by then.
+    /// The task was not done by then.
     pub fn wait_deadline(&self, deadline: Instant) -> Result<(), TimedOut> {
         self.wait_until(deadline.into())
     }
@@ -93,7 +94,7 @@ impl<R> Task<R> {
         }
     }
 
-    /// `None` if the task is another process's, and not done.
+    /// Returns `None` if the task belongs to another process and is not done.
     fn wait_with(&self, context: &mut WaitContext<'_>) -> Option<Waited> {
         if self.call.phase().is_done() {
             return Some(Waited::Done);
@@ -101,13 +102,13 @@ impl<R> Task<R> {
         (!self.engine.is_of_parent()).then(|| self.engine.wait(&self.call, context))
     }
 
-    /// Whether there is a result at this moment, or there will never be one. Never blocks.
+    /// Returns whether the task has a result, or will never have one. Never blocks.
     pub fn is_done(&self) -> bool {
         self.engine.look();
         self.engine.is_of_parent() || self.call.phase().is_done()
     }
 
-    /// Whether a worker is running the task at this moment. Never blocks.
+    /// Returns whether a worker is running the task at this moment. Never blocks.
     pub fn is_running(&self) -> bool {
         !self.engine.is_of_parent() && self.engine.is_running(&self.call)
     }
@@ -124,8 +125,9 @@ impl<R> Task<R> {
         is_cancelled
     }
 
-    /// Ends the task wherever it is: one that runs ends with [`TaskError::Stopped`], and its worker process with it. A new process
-    /// takes its place; no other task is lost. Returns `false` if it is done. Never blocks.
+    /// Ends the task, even while it runs. A running task ends with [`TaskError::Stopped`]: the pool kills its
+    /// worker, and a new process takes that worker's place. No other task is lost. Returns `false` if the
+    /// task is done. Never blocks.
     pub fn stop(&self) -> bool {
         if self.engine.is_of_parent() || self.call.phase().is_done() {
             return false;
@@ -144,10 +146,10 @@ impl<R: DeserializeOwned> Task<R> {
         self.take()
     }
 
-    /// As [`Task::result`], if the task is done or cancelled. Never blocks.
+    /// Like [`Task::result`], but fails if the task is neither done nor cancelled. Never blocks.
     ///
     /// # Errors
-    /// The outer error is the task itself, which is not done. The inner error is that of [`Task::result`].
+    /// The outer error returns the task, which is not done. The inner error is that of [`Task::result`].
     pub fn try_result(self) -> Result<Result<R, TaskError>, Self> {
         match self.is_done() {
             true => Ok(self.take()),
@@ -155,18 +157,18 @@ impl<R: DeserializeOwned> Task<R> {
         }
     }
 
-    /// As [`Task::result`], but blocks for `timeout` at most: then the task comes back.
+    /// Like [`Task::result`], but blocks for `timeout` at most, and then returns the task as an error.
     ///
     /// # Errors
-    /// Those of [`Task::try_result`].
+    /// The same as for [`Task::try_result`].
     pub fn result_timeout(self, timeout: Duration) -> Result<Result<R, TaskError>, Self> {
         self.result_until(Deadline::after(timeout))
     }
 
-    /// As [`Task::result`], but blocks until `deadline` at most: then the task comes back.
+    /// Like [`Task::result`], but blocks until `deadline` at most, and then returns the task as an error.
     ///
     /// # Errors
-    /// Those of [`Task::try_result`].
+    /// The same as for [`Task::try_result`].
     pub fn result_deadline(self, deadline: Instant) -> Result<Result<R, TaskError>, Self> {
         self.result_until(deadline.into())
     }
@@ -178,7 +180,7 @@ impl<R: DeserializeOwned> Task<R> {
         }
     }
 
-    /// The result of a task that is done.
+    /// Returns the result of a task that is done.
     fn take(&self) -> Result<R, TaskError> {
         let phase = self.call.phase();
         if phase.is_cancelled() {
@@ -227,11 +229,11 @@ impl<R: DeserializeOwned> Future for Task<R> {
             let before = slot.lock().replace(context.waker().clone());
             drop(before);
             if is_first {
-                // It does nothing if the task has ended meanwhile: that is seen below.
+                // This does nothing if the task has ended meanwhile; the check below notices that.
                 let _ = self.engine.await_answer(&self.call, Some(Wakes(slot)));
             }
         }
-        // After the waker was left: otherwise the task could end in between.
+        // Checked after the waker was stored: otherwise the task could end in between.
         match self.is_done() {
             true => Poll::Ready(self.take()),
             false => Poll::Pending,

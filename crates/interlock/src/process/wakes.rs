@@ -1,4 +1,4 @@
-//! The waker of a task that awaits the result of a call.
+//! Wakes a task that awaits the result of a call.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use interlock_wait::WordLock;
 /// The waker of the last poll.
 pub(super) type Slot = Arc<WordLock<Option<Waker>>>;
 
-/// What is left with a call that is awaited. The task is woken when this is dropped: the pool drops it when the call has ended, whatever
-/// becomes of the pool meanwhile.
+/// A guard that is stored in an awaited call, and wakes the task when it is dropped. The pool drops it when
+/// the call has ended, whatever happens to the pool meanwhile.
 #[derive(Debug)]
 pub(super) struct Wakes(pub(super) Slot);
 
@@ -18,7 +18,7 @@ impl Drop for Wakes {
     fn drop(&mut self) {
         let waker = self.0.lock().take();
         if let Some(waker) = waker {
-            // An executor that panics costs the pool nothing.
+            // A panic of the executor must not harm the pool.
             let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
     }

@@ -1,4 +1,5 @@
-//! What pools and workers send each other: calls, answers that say why there is no result, and what a worker is told when it starts.
+//! The messages between pools and workers: calls, the reasons of failures, and the argument with which a
+//! worker is started.
 
 use std::fmt::Write;
 
@@ -10,14 +11,14 @@ use super::form_reader::read_first;
 use super::form_writer::write;
 use super::function::Function;
 
-/// The bytes of a call: the function's name and types, and the argument.
+/// Writes a call: the function's name and types, and the argument.
 pub(super) fn call<A: Serialize, R>(function: Function<A, R>, argument: &A) -> Result<Vec<u8>, FormError> {
     let header = (function.name(), Function::<A, R>::types());
     let bytes = write(&header, Vec::with_capacity(64))?;
     write(argument, bytes)
 }
 
-/// The name and the types in the bytes of a call, and the bytes of the argument.
+/// Reads the name and the types of a call. Also returns the bytes of its argument.
 pub(super) fn parts(call: &[u8]) -> Result<(&str, u64, &[u8]), FormError> {
     let ((name, types), argument) = read_first(call)?;
     Ok((name, types, argument))
@@ -28,7 +29,7 @@ pub(super) fn parts(call: &[u8]) -> Result<(&str, u64, &[u8]), FormError> {
 pub(super) enum Failure {
     /// The function panicked, with this message.
     Panicked(String),
-    /// No function is registered by this name.
+    /// No function is registered under this name.
     Unknown,
     /// The function is registered with these types.
     OtherTypes(String),
@@ -65,18 +66,19 @@ impl Failure {
     }
 }
 
-/// What a worker is told when it starts, as its last argument. The memory is its standard input.
+/// What a worker needs to know when it starts. The pool passes it as the last argument, and the shared memory
+/// as standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Its name in the family of processes.
+    /// The worker's name in the family of processes.
     pub(super) name: Name,
     /// The pool's process.
     pub(super) parent: Name,
-    /// The number of its seat.
+    /// The number of the worker's seat.
     pub(super) seat: usize,
-    /// The queue of its calls.
+    /// The queue of the worker's calls.
     pub(super) calls: Id,
-    /// The queue of all answers.
+    /// The queue of the answers of all workers.
     pub(super) answers: Id,
 }
 
@@ -99,7 +101,7 @@ impl Place {
         text
     }
 
-    /// `None` if this is another argument.
+    /// Returns `None` if the argument is not a pool's.
     pub(super) fn from_argument(text: &str) -> Option<Self> {
         let mut numbers = text.strip_prefix(MARK)?.strip_prefix(':')?.split(':');
         let mut next = || numbers.next()?.parse::<u32>().ok();
@@ -156,7 +158,7 @@ mod tests {
     }
 }
 
-/// Whatever is written in the form is read.
+/// Tests that each value is read as it was written.
 #[cfg(test)]
 mod form_tests {
     use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! A worker process: takes calls, runs them, and ends with its pool.
+//! The worker process: it takes calls, runs them, and ends with its pool.
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ const STACK: usize = 64 << 10;
 
 /// Runs the calls of a pool, and ends the process.
 ///
-/// `begin` is called before the first of them. If it says why there can be none, the pool is told.
+/// Calls `begin` before the first call. If `begin` fails, the pool gets the reason.
 pub(super) fn work(run: Run<'_>, begin: impl FnOnce() -> Result<(), String>, place: Place) -> ! {
     thread::set_name("worker");
     let code = match join(place) {
         Ok((arena, seat)) => serve(run, begin, &arena, seat),
-        // The pool has given this place up, or is dead.
+        // The pool has given up this worker, or is dead.
         Err(_) => 1,
     };
     std::process::exit(code)
 }
 
-/// Comes into the family of processes of the pool.
+/// Joins the pool's family of processes.
 fn join(place: Place) -> Result<(Arc<Arena>, Seat), Error> {
     let arena = Arena::adopt(child::MEMORY, place.name)?;
     child::empty_standard_input()?;
@@ -42,7 +42,7 @@ fn join(place: Place) -> Result<(Arc<Arena>, Seat), Error> {
     Ok((arena, seat))
 }
 
-/// Returns the code with which the process ends.
+/// Serves the pool until it ends. Returns the exit code of the process.
 fn serve(run: Run<'_>, begin: impl FnOnce() -> Result<(), String>, arena: &Arc<Arena>, seat: Seat) -> i32 {
     let parent = seat.parent;
     let mut server = Server::new(seat);
@@ -87,7 +87,7 @@ fn say(server: &mut Server, failure: &Failure) -> Result<(), Error> {
     server.fail(&[&failure.to_bytes()])
 }
 
-/// Ends this process as soon as `parent` is dead, whatever it is doing then.
+/// Starts a thread that kills this process as soon as `parent` is dead, whatever the process is doing then.
 fn end_with(arena: &Arc<Arena>, parent: Name) -> std::io::Result<()> {
     let arena = Arc::clone(arena);
     spawn_named("interlock-parent", STACK, move || {

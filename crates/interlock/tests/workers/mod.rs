@@ -1,4 +1,4 @@
-//! Functions that the worker processes of tests run, and what tests need to look at processes.
+//! Functions that the worker processes of tests run, and helpers to look at processes.
 #![allow(dead_code, reason = "each test uses some")]
 #![allow(
     clippy::panic,
@@ -22,7 +22,7 @@ pub(crate) const FOREVER: Function<(), ()> = Function::named("forever");
 /// Waits until there is no such file.
 pub(crate) const GONE: Function<String, ()> = Function::named("gone");
 pub(crate) const BYTES: Function<Vec<u8>, Vec<u8>> = Function::named("bytes");
-/// Has a pool of its own.
+/// Creates a pool of its own.
 pub(crate) const NESTED: Function<u64, u64> = Function::named("nested");
 pub(crate) const NOTED: Function<Noted, Noted> = Function::named("noted");
 /// Is registered nowhere.
@@ -60,7 +60,8 @@ impl TryFrom<Parts> for Noted {
     }
 }
 
-/// Where workers begin: each file of tests has a test `worker` that calls this. Does nothing in the tests' own process.
+/// Serves the workers: each file of tests has a test `worker` that calls this. Does nothing in the tests' own
+/// process.
 pub(crate) fn serve() {
     let mut registry = Registry::new();
     registry.register_as(DOUBLE, |number| number * 2);
@@ -103,7 +104,7 @@ pub(crate) fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A pool whose workers begin in the test `worker`.
+/// Returns the settings of a pool whose workers begin in the test `worker`.
 pub(crate) fn builder() -> Builder {
     ProcessPool::builder().args(["worker", "--exact", "--nocapture"])
 }
@@ -112,12 +113,12 @@ pub(crate) fn pool(workers: usize) -> ProcessPool {
     builder().workers(workers).build().unwrap()
 }
 
-/// How many descriptors this process has.
+/// Returns how many descriptors this process has.
 pub(crate) fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// The children of this process, those among them that nobody has waited for.
+/// Returns the children of this process, including zombies.
 pub(crate) fn children() -> Vec<u32> {
     let own = std::process::id().to_string();
     let is_child = |pid: &u32| {

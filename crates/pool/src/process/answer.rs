@@ -1,4 +1,4 @@
-//! What becomes of a call that was given to a pool of processes.
+//! The end of a call that was given to a pool of processes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,11 +12,12 @@ pub enum Answer {
     Given(Given),
     /// The worker that ran it died.
     WorkerDied(Arc<WorkerDeath>),
-    /// A worker died, and the pool's policy is to end with it. The call may have been running there, or not have begun.
+    /// A worker died, and the pool's policy is to end with it. The call may have been running there, or may not
+    /// have begun.
     Broken(Arc<WorkerDeath>),
-    /// It ran for longer than it may, and its worker was ended.
+    /// It exceeded its time limit, and the pool killed its worker.
     TimedOut,
-    /// It was stopped while it ran, and its worker was ended.
+    /// It was stopped while it ran, and the pool killed its worker.
     Stopped,
     /// It could not be sent to a worker: the shared memory has no room for it.
     NotSent(interlock_shm::Error),
@@ -66,10 +67,10 @@ pub struct WorkerDeath {
     pub label: String,
     /// How it ended, if that is known.
     pub ended: Option<Ended>,
-    /// Whether it had said that it is ready for calls.
+    /// Whether it had reported that it is ready for calls.
     pub was_ready: bool,
     /// Whether it was running a call.
     pub was_running: bool,
-    /// What it said why it does not serve, if it said so: its initializer failed, for instance.
+    /// The reason that it gave for not serving, if it gave one: for instance, that its initializer failed.
     pub refusal: Option<Vec<u8>>,
 }

@@ -14,10 +14,10 @@ use super::message::NUMBER;
 use crate::listeners::Watch;
 use crate::outcome::{Outcome, Phase};
 
-/// The numbers of calls. A number is not used again.
+/// The number of the next call. A number is not used again.
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
-/// What a call may cost.
+/// The priority and the limits of a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
     /// Its priority; the smallest runs first.
@@ -28,25 +28,25 @@ pub struct Limits {
     pub retries: u32,
 }
 
-/// What a worker gets: the bytes of the call, and its number.
+/// The data for the worker: the bytes of the call, and its number.
 enum Payload {
-    /// Kept until the answer is there: a worker that dies may leave the call to another one.
+    /// Kept until the answer is there: if the worker dies, another one may get the call.
     Copied(Vec<u8>),
-    /// Much, which is put as it lies in shared memory.
+    /// A large payload, which is passed on in shared memory without a copy.
     Large(Taken),
-    /// It lies in the queue of a worker, or a worker has it.
+    /// The payload is in the queue of a worker, or a worker has taken it.
     Sent,
 }
 
-/// A call that a worker process runs: its bytes on the way there, and its answer. `H` is what the host of the pool wants to know again when
-/// it has ended.
+/// A call that a worker process runs: its bytes on the way there, and its answer. `H` is a value of the pool's
+/// host, which gets it back when the call has ended.
 pub struct Call<H> {
     pub(super) number: u64,
     pub(super) limits: Limits,
     payload: WordLock<Payload>,
     pub(super) outcome: Outcome<Answer, Infallible>,
     retries: AtomicU32,
-    /// Whether it lies before a worker, or is being run. Changes under the pool's lock.
+    /// Whether it is in a worker's queue, or is being run. Changes under the pool's lock.
     pub(super) is_handed: AtomicBool,
     /// Whether the pool has to look for its answer, though no thread waits for it. Changes under the pool's lock.
     pub(super) is_awaited: AtomicBool,
@@ -63,10 +63,10 @@ impl<H> fmt::Debug for Call<H> {
 }
 
 impl<H> Call<H> {
-    /// A call whose worker gets `parts`, one behind the other.
+    /// Creates a call. The worker gets `parts`, one after the other.
     ///
     /// # Errors
-    /// The arena has no room for a large one.
+    /// The arena has no room for a large call.
     pub fn new(arena: &Arc<Arena>, parts: &[&[u8]], limits: Limits) -> Result<Arc<Self>, Error> {
         // Relaxed: the numbers only have to differ.
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
@@ -106,7 +106,7 @@ impl<H> Call<H> {
         }
     }
 
-    /// Its large payload was taken back from the queue of a worker.
+    /// Called when its large payload was taken back from the queue of a worker.
     pub(super) fn came_back(&self, message: Taken) {
         let mut payload = self.payload.lock();
         if matches!(*payload, Payload::Sent) {
@@ -114,17 +114,17 @@ impl<H> Call<H> {
         }
     }
 
-    /// Its phase at this moment: pending until it has ended. Never blocks.
+    /// Returns its phase at this moment: pending until it has ended. Never blocks.
     pub fn phase(&self) -> Phase {
         self.outcome.phase()
     }
 
-    /// Takes its answer. `None` if there is none yet, or it was taken. Never blocks.
+    /// Takes its answer. Returns `None` if there is none yet, or if it was taken before. Never blocks.
     pub fn take_answer(&self) -> Option<Answer> {
         self.outcome.take_value()
     }
 
-    /// What the worker got, taken out. Empty if it was large. Never blocks.
+    /// Takes out the bytes that the worker got. They are empty if they were large. Never blocks.
     pub fn take_payload(&self) -> Vec<u8> {
         match std::mem::replace(&mut *self.payload.lock(), Payload::Sent) {
             Payload::Copied(mut bytes) => {
@@ -145,7 +145,7 @@ impl<H> Call<H> {
         self.outcome.unwatch(watch);
     }
 
-    /// What the host left, taken out.
+    /// Takes out the value of the host.
     pub fn take_host(&self) -> Option<H> {
         self.host.lock().take()
     }
@@ -159,7 +159,7 @@ impl<H> Call<H> {
         self.host.lock().is_some()
     }
 
-    /// Whether it may run once more after a death. Counts that.
+    /// Returns whether it may run once more after a death. If so, counts the retry.
     pub(super) fn may_run_again(&self) -> bool {
         // Relaxed: it changes under the pool's lock.
         let left = self.retries.load(Ordering::Relaxed);

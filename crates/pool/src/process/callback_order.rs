@@ -1,13 +1,13 @@
-//! The order in which a host hears of the ends of calls: that of the answers, whichever threads have taken these.
+//! Lets a host learn of the ends of calls in the order of the answers, whichever threads have taken these.
 
 use std::collections::BTreeMap;
 
 use super::duty::Duty;
 
-/// The turns in which threads tell the host what they have found.
+/// The turns in which threads report to the host what they have found.
 pub(super) struct Turns<H> {
     next: u64,
-    /// What came before its turn.
+    /// Reports that came before their turn.
     early: BTreeMap<u64, Vec<Duty<H>>>,
 }
 
@@ -19,7 +19,8 @@ impl<H> Turns<H> {
         }
     }
 
-    /// Takes what belongs to `turn`. Returns what the host is told now: nothing, if it is not its turn yet.
+    /// Takes the duties of `turn`. Returns the duties that are due for the host now: none, if the turn has not come
+    /// yet.
     pub(super) fn take(&mut self, turn: u64, duties: Vec<Duty<H>>) -> Vec<Duty<H>> {
         if turn != self.next {
             self.early.insert(turn, duties);

@@ -1,4 +1,4 @@
-//! What follows a worker's death, which the supervisor notices: the call that is lost or runs again, and the next worker.
+//! The consequences of a worker's death: its call is lost or runs again, and the host is asked for another worker.
 
 use std::sync::Arc;
 
@@ -15,18 +15,18 @@ use super::state::{OnWorkerDeath, State};
 use super::worker::{Why, Worker};
 use crate::outcome::Phase;
 
-/// The pool gives up when as many workers as it may have, twice, and this number more die one after the other, none of them ready.
+/// The pool gives up when this many workers more than twice its limit have died in a row, none of them ready.
 const UNREADY_DEATHS: usize = 16;
 
 impl<H: Send> Inner<H> {
-    /// Buries the workers that are dead. The lock is held. What such a worker had in hand is cleared away by now: its queue tells
-    /// exactly what it has taken, and gives back the rest.
+    /// Buries the dead workers. The caller holds the lock. A dead process has been swept by now, so its queue tells
+    /// exactly which calls it has taken, and gives back the rest.
     pub(super) fn bury_dead(&self, state: &mut State<H>, finished: &mut Finished<H>) {
         for place in 0..state.workers.len() {
             let is_dead =
                 |worker: &Worker<H>| !worker.name.is_none() && self.arena.is_cleared_away(worker.name);
             if state.workers[place].as_ref().is_some_and(is_dead) {
-                // All that it has said is there now, and nothing comes any more.
+                // All its answers are there now, and no more will come.
                 self.drain(state, finished);
                 if let Some(worker) = state.workers[place].take() {
                     self.bury(state, finished, worker);
@@ -47,14 +47,15 @@ impl<H: Send> Inner<H> {
             pid: worker.pid,
         });
         let death = Arc::new(self.death_of(&worker, was_running));
-        // Out of its queue: large payloads lie there.
+        // Taken out of its queue, because large payloads lie there.
         for call in worker.take_back().into_iter().rev() {
             match state.is_abandoned {
                 true => self.lose(state, finished, call, &death),
                 false => state.returned.push_front(call),
             }
         }
-        // What is not in the queue any more, and was not running, can't be: nobody should wait for it for ever.
+        // A call that is neither in the queue nor running can't exist. If it does, end it, so that no thread waits
+        // for it for ever.
         for call in worker.handed.drain(..) {
             finished.push(call, Answer::WorkerDied(death.clone()));
         }
@@ -68,7 +69,7 @@ impl<H: Send> Inner<H> {
         let is_hopeless = worker.refusal.is_some()
             || (is_first && matches!(death.ended, Some(Ended::Exited(_))))
             || state.unready_deaths > UNREADY_DEATHS + 2 * self.core.limit();
-        // The pool has ended it for this call.
+        // The pool has killed it because of this call.
         let ended_for = (worker.ended_for)
             .filter(|&(_, number)| running.as_ref().is_some_and(|call| call.number == number));
         let has_lost = running.is_some() && ended_for.is_none();
@@ -86,8 +87,8 @@ impl<H: Send> Inner<H> {
         self.ask_for_workers(state, finished);
     }
 
-    /// The process `pid` has ended, and was not killed. If it was a worker that was never ready, and no other one was, none would be: it ended
-    /// by what each of them would do. All calls fail.
+    /// Called when the process `pid` has exited by itself. If it was a worker, and no worker was ever ready, all
+    /// other workers would exit for the same reason. So all calls fail.
     pub(super) fn exited(&self, state: &mut State<H>, finished: &mut Finished<H>, pid: u32) {
         let death = state.first_deaths.iter().find(|death| death.pid == pid).cloned();
         if let Some(death) = death {
@@ -109,7 +110,7 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// What becomes of the call that a dead worker was running.
+    /// Decides what happens to the call that a dead worker was running.
     fn lose(
         &self,
         state: &mut State<H>,
@@ -130,7 +131,7 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// All calls fail, and the pool takes no more.
+    /// Lets all calls fail. The pool accepts no more.
     pub(super) fn break_down(
         &self,
         state: &mut State<H>,
@@ -161,7 +162,7 @@ impl<H: Send> Inner<H> {
         finished.duty(Duty::Broken(death.clone()));
     }
 
-    /// Asks the host for a worker in the place of one that is gone, if there is something for it to do.
+    /// Asks the host for a worker in place of one that is gone, if there is work for it.
     pub(super) fn ask_for_workers(&self, state: &mut State<H>, finished: &mut Finished<H>) {
         if state.broken.is_none() && !state.is_abandoned {
             for _ in 0..self.missing_workers(state) {
@@ -171,8 +172,9 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// How many more workers there should be than there are and were asked for: one for each call that no worker is free for, up to the
-    /// most; in a pool that keeps its workers, the most, as long as it takes calls.
+    /// Returns how many more workers are needed, besides those that exist or were asked for: one for each call that
+    /// has no free worker, up to the limit. A pool that keeps its workers needs as many as the limit allows, as
+    /// long as it accepts calls.
     pub(super) fn missing_workers(&self, state: &State<H>) -> usize {
         let missing = (self.core.limit()).saturating_sub(self.core.workers() + state.asked_for);
         if self.settings.keeps_workers && !self.core.is_shut_down() {
@@ -187,7 +189,8 @@ impl<H: Send> Inner<H> {
         missing.min(unfinished.saturating_sub(idle + state.asked_for))
     }
 
-    /// Ends the workers whose calls run for too long. Returns when the next one is due, in the clock's nanoseconds.
+    /// Kills the workers whose calls have exceeded their time limits. Returns when the next limit ends, in the
+    /// clock's nanoseconds.
     pub(super) fn end_late(&self, state: &mut State<H>) -> Option<u64> {
         let has_limit = |worker: &Worker<H>| worker.handed.iter().any(|call| call.limits.time.is_some());
         if !state.present().any(has_limit) {
@@ -221,11 +224,11 @@ impl<H: Send> Inner<H> {
     }
 }
 
-/// When to look again after a call was late: its worker is about to end, or had just answered.
+/// When to look again after a call exceeded its limit: its worker is about to die, or had just answered.
 const LOOK_AGAIN: u64 = 1_000_000;
 
-/// Ends the process of a worker that runs a call. The calls behind it go to other workers. The caller has looked at all answers; if the worker
-/// answers at this moment, the answer counts.
+/// Kills the process of a worker that runs a call. The calls behind it go to other workers. The caller has taken
+/// all answers. If the worker answers at this moment, the answer counts.
 pub(super) fn end_running<H>(
     worker: &mut Worker<H>,
     returned: &mut std::collections::VecDeque<Arc<Call<H>>>,
@@ -244,7 +247,7 @@ pub(super) fn end_running<H>(
 }
 
 impl<H> State<H> {
-    /// The call ends: nobody has to look for its answer any more.
+    /// Called when the call ends: no thread has to look for its answer any more.
     pub(super) fn forget_awaited(&mut self, call: &Call<H>) {
         // Relaxed: it changes under the lock.
         if call.is_awaited.swap(false, Ordering::Relaxed) {

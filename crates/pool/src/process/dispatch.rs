@@ -16,14 +16,14 @@ use super::state::{State, place_of};
 use super::worker::Worker;
 use crate::outcome::Phase;
 
-/// How many answers are taken at a time.
+/// How many answers are taken at once.
 const BATCH: usize = 64;
 /// In nanoseconds: once a call has run for longer than this, the calls behind it go to other workers as soon as one is
 /// idle.
 const PATIENCE: u64 = 1_000_000;
 
 impl<H: Send> Inner<H> {
-    /// Takes all answers that are there.
+    /// Takes all answers that have come.
     pub(super) fn drain(&self, state: &mut State<H>, finished: &mut Finished<H>) {
         while !self.answers.is_empty() {
             let mut batch = Vec::new();
@@ -83,13 +83,15 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// When to call `rebalance` next, in the clock's nanoseconds. `None` if no call waits behind another one.
+    /// Returns when to call `rebalance` next, in the clock's nanoseconds. `None` if no call waits behind another
+    /// one.
     pub(super) fn next_rebalance(&self, state: &State<H>) -> Option<u64> {
         if !self.is_uneven(state) {
             return None;
         }
         let now = monotonic_nanos();
-        // Calls that are late already could not be taken back, as their worker held its queue's lock: look again later.
+        // Calls whose time has passed already could not be taken back, because their worker held its queue's lock:
+        // look again later.
         let due = |worker: &Worker<H>| match worker.since + PATIENCE {
             late if late <= now => now + PATIENCE,
             due => due,
@@ -98,7 +100,7 @@ impl<H: Send> Inner<H> {
         state.present().filter(is_behind).map(due).min()
     }
 
-    /// Whether a worker is idle while calls lie behind others.
+    /// Returns whether a worker is idle while calls lie behind others.
     pub(super) fn is_uneven(&self, state: &State<H>) -> bool {
         let is_idle = |worker: &Worker<H>| worker.is_open() && worker.is_ready && worker.handed.is_empty();
         state.has_backlog() && state.present().any(is_idle) && self.core.waiting() == 0

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::answer::WorkerDeath;
 use super::call::Call;
 
-/// What a host does for its pool. [`ProcessPool::next_duty`](super::ProcessPool::next_duty) returns one after the other.
+/// A task of the host. [`ProcessPool::next_duty`](super::ProcessPool::next_duty) returns them one by one.
 #[derive(Debug)]
 pub enum Duty<H> {
     /// The call has ended, and the host left something with it.
@@ -22,7 +22,7 @@ pub enum Duty<H> {
         /// The process.
         pid: u32,
     },
-    /// A worker died, and the pool ends with it: the host ends the others.
+    /// A worker died, and the pool ends with it: the host has to kill the others.
     Broken(Arc<WorkerDeath>),
     /// The pool was shut down, and all its workers have ended. There is nothing more to do.
     Finished,

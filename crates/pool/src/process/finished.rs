@@ -1,4 +1,4 @@
-//! Calls that have ended: their waiters are told when the pool's lock is released.
+//! Calls that have ended. Their waiters are notified when the pool's lock is released.
 
 use std::sync::Arc;
 
@@ -6,15 +6,16 @@ use super::answer::Answer;
 use super::call::Call;
 use super::duty::Duty;
 
-/// What is left to do when the pool's lock is released.
+/// The work that is left to do when the pool's lock is released.
 pub(super) struct Finished<H> {
     pub(super) calls: Vec<(Arc<Call<H>>, Answer)>,
     pub(super) duties: Vec<Duty<H>>,
     /// Calls that were cancelled before they began.
     pub(super) dropped: u64,
-    /// What is dropped when no lock is held.
+    /// Calls to drop when no lock is held.
     pub(super) garbage: Vec<Arc<Call<H>>>,
-    /// Which one it is of those that have something to tell, counted from 0. `None` if it has nothing.
+    /// Its turn among the changes that have something to report to the host, counted from 0. `None` if it has
+    /// nothing to report.
     pub(super) turn: Option<u64>,
 }
 
@@ -29,7 +30,7 @@ impl<H> Finished<H> {
         }
     }
 
-    /// Whether a host may be told something.
+    /// Returns whether there may be something to report to the host.
     pub(super) fn has_news(&self) -> bool {
         !self.calls.is_empty() || !self.duties.is_empty()
     }
@@ -38,7 +39,7 @@ impl<H> Finished<H> {
         self.calls.push((call, answer));
     }
 
-    /// Whether `call` is about to end.
+    /// Returns whether `call` is about to end.
     pub(super) fn has(&self, call: &Arc<Call<H>>) -> bool {
         self.calls.iter().any(|(other, _)| Arc::ptr_eq(other, call))
     }
@@ -47,7 +48,7 @@ impl<H> Finished<H> {
         self.duties.push(duty);
     }
 
-    /// A call was cancelled before it began.
+    /// Called when a call was cancelled before it began.
     pub(super) fn drop_one(&mut self, call: Arc<Call<H>>) {
         self.dropped += 1;
         self.garbage.push(call);

@@ -1,4 +1,4 @@
-//! What a pool of processes and its supervisor share.
+//! The part that a pool of processes and its supervisor share.
 
 use std::sync::Arc;
 
@@ -19,41 +19,42 @@ use crate::core::PoolCore;
 /// The settings of a pool of processes.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// How many workers there are at most.
+    /// The greatest number of workers.
     pub workers: usize,
-    /// How many calls may wait for a worker; 0 for any number.
+    /// How many calls may wait for a worker; 0 stands for any number.
     pub max_pending: usize,
     /// How many calls a worker runs before it ends.
     pub calls_per_worker: Option<u32>,
-    /// What the death of a worker means.
+    /// What to do when a worker dies.
     pub on_worker_death: OnWorkerDeath,
-    /// Whether there are always as many workers as there may be; otherwise they are started as calls come.
+    /// Whether the pool always keeps the greatest number of workers. Otherwise they are started as calls come.
     pub keeps_workers: bool,
 }
 
-/// What the pool and its supervisor share.
+/// The part that the pool and its supervisor share.
 pub(super) struct Inner<H> {
     pub(super) arena: Arc<Arena>,
     pub(super) settings: Settings,
     pub(super) core: PoolCore<Arc<Call<H>>>,
     pub(super) state: WordLock<State<H>>,
-    /// Where the answers of all workers come in.
+    /// The queue of the answers of all workers.
     pub(super) answers: Queue,
-    /// Where the supervisor sleeps.
+    /// The watch that the supervisor sleeps on.
     pub(super) supervisor: Watch,
-    /// Where the thread sleeps that takes answers because it waits for one.
+    /// The watch that the leader sleeps on: a thread that takes answers because it waits for one.
     pub(super) leader: Watch,
-    /// The call that this thread waits for; 0 if there is none.
+    /// The call that the leader waits for; 0 if there is no leader.
     led_for: AtomicU64,
     duties: LocalQueue<Fifo<Duty<H>>>,
-    /// What comes into `duties` next: two threads may tell at once what they have found one after the other.
+    /// The order in which reports go into `duties`: two threads may report at the same time what they have found
+    /// one after the other.
     turns: WordLock<Turns<H>>,
-    /// The process that has the pool. Its forked children have not.
+    /// The process that owns the pool. Its forked children do not.
     generation: u32,
 }
 
 impl<H: Send> Inner<H> {
-    /// A pool in `arena`, without workers.
+    /// Creates a pool in `arena`, without workers.
     ///
     /// # Errors
     /// The arena is full.
@@ -73,7 +74,7 @@ impl<H: Send> Inner<H> {
         })
     }
 
-    /// Whether the pool belongs to the process that forked this one.
+    /// Returns whether the pool belongs to the process that forked this one.
     pub(super) fn is_of_parent(&self) -> bool {
         self.generation != fork::generation()
     }
@@ -91,8 +92,8 @@ impl<H: Send> Inner<H> {
         });
     }
 
-    /// Changes the state under the lock, wakes the supervisor if it is needed, and then tells everybody, without the lock. The caller waits
-    /// itself for the call `own`, if any.
+    /// Changes the state under the lock, wakes the supervisor if it is needed, releases the lock, and then notifies
+    /// the waiters. `own` is the call that the caller itself waits for, if any.
     pub(super) fn change<R>(&self, own: u64, work: impl FnOnce(&mut State<H>, &mut Finished<H>) -> R) -> R {
         let mut finished = Finished::new();
         let result = {
@@ -117,7 +118,7 @@ impl<H: Send> Inner<H> {
             if matches!(answer, Answer::Given(_)) {
                 drop(call.take_payload());
             }
-            // It may have been ended by somebody else meanwhile; then this answer is dropped.
+            // Another thread may have ended the call meanwhile; then this answer is dropped.
             let ended = call.outcome.finish(answer).is_ok();
             match failed {
                 true => self.core.running().fail(),
@@ -126,7 +127,8 @@ impl<H: Send> Inner<H> {
             if call.number != own {
                 self.tell_leader(call.number);
             }
-            // Relaxed: the lock of the outcome orders it. A thread that sets it afterwards finds that the call has ended.
+            // Relaxed: the lock of the outcome orders it. A thread that sets it afterwards finds that the call has
+            // ended.
             if call.is_awaited.load(Ordering::Relaxed) {
                 self.state.lock().forget_awaited(&call);
             }
@@ -140,9 +142,9 @@ impl<H: Send> Inner<H> {
         news.duties.extend(finished.duties);
     }
 
-    /// Wakes the supervisor if it does not hear of what it is needed for. The lock is held.
+    /// Wakes the supervisor if its sleep would not end by itself when it is needed. The caller holds the lock.
     ///
-    /// That a worker has become idle it hears only if it takes the answer itself.
+    /// The supervisor learns that a worker has become idle only if it takes the answer itself.
     pub(super) fn rouse(&self, state: &State<H>) {
         let hears_too_little = |asleep: Sleep| asleep.rank() < state.wanted_sleep(self.core.waiting()).rank();
         if state
@@ -153,19 +155,19 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// Whether calls lie behind others while a worker is idle, and the supervisor does not know.
+    /// Returns whether calls wait behind others while a worker is idle, and the supervisor does not know.
     fn is_unheard(&self, state: &State<H>) -> bool {
         !state.will_rebalance && self.is_uneven(state)
     }
 
-    /// The thread that takes answers waits for the call `number`; 0 if there is none.
+    /// Records that the leader waits for the call `number`; 0 if there is no leader.
     pub(super) fn set_leader(&self, number: u64) {
         // Relaxed: the lock of the call's outcome orders it: the thread looks there after this, and the one that ends the call
         // looks here after that.
         self.led_for.store(number, Ordering::Relaxed);
     }
 
-    /// The call `number` has ended: the thread that waits for it and takes answers is told.
+    /// Wakes the leader if it waits for the call `number`, which has ended.
     pub(super) fn tell_leader(&self, number: u64) {
         // Relaxed: as above.
         if self.led_for.load(Ordering::Relaxed) == number {
@@ -179,18 +181,18 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// Puts what a thread has to tell when it is its turn, and then what others had before theirs.
+    /// Puts the reports of a thread when its turn comes, and then those of threads that came before their turns.
     pub(super) fn put_in_turn(&self, turn: u64, duties: Vec<Duty<H>>) {
         let refused: Vec<_> = {
             let mut turns = self.turns.lock();
             let now = turns.take(turn, duties).into_iter();
             now.filter_map(|duty| self.try_put_duty(duty)).collect()
         };
-        // What hosts have left is dropped without the lock.
+        // The hosts' values are dropped without the lock.
         refused.into_iter().for_each(Duty::drop_host);
     }
 
-    /// Returns the duty if the host is gone. The queue has no bound, and is shut down then.
+    /// Returns the duty if the host is gone: the queue has no bound, so it was shut down.
     fn try_put_duty(&self, duty: Duty<H>) -> Option<Duty<H>> {
         match self.duties.try_put(duty) {
             Err(PutError::ShutDown(duty)) => Some(duty),
@@ -198,12 +200,12 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// The next duty of the host. `None` when `context` ends the wait.
+    /// Returns the next duty of the host. `None` when `context` ends the wait.
     pub(super) fn next_duty(&self, context: &mut WaitContext<'_>) -> Option<Duty<H>> {
         self.duties.get_with(context).ok()
     }
 
-    /// What the host has left with calls is dropped when these end.
+    /// Drops the values that the host has left with calls, when these calls end.
     pub(super) fn end_duties(&self) {
         self.duties.shutdown(Discard::Nothing);
         while let Ok(duty) = self.duties.try_get() {
@@ -211,14 +213,14 @@ impl<H: Send> Inner<H> {
         }
     }
 
-    /// The supervisor looks at everything.
+    /// Makes the supervisor look at everything.
     pub(super) fn call_supervisor(&self) {
         self.supervisor.call();
     }
 }
 
-/// What the calling thread tells the host when it drops this, also if the code of a program has panicked meanwhile: others wait for their
-/// turns.
+/// The reports of the calling thread to the host, made when this is dropped, even if a program's code has panicked
+/// meanwhile: other threads wait for their turns.
 struct News<'a, H: Send> {
     inner: &'a Inner<H>,
     turn: Option<u64>,

@@ -1,15 +1,15 @@
-//! What the messages between a pool and its workers look like.
+//! The layout of the messages between a pool and its workers.
 //!
 //! A call: the payload, and its number. An answer: the bytes, and a trailer of three words (the worker's seat and the kind of the answer; how
 //! long the call ran, in nanoseconds; the number of the call).
 
-/// The bytes behind the payload of a call.
+/// The length of the number behind the payload of a call.
 pub(super) const NUMBER: usize = 8;
 
-/// The bytes behind those of an answer.
+/// The length of the trailer behind the bytes of an answer.
 pub(super) const TRAILER: usize = 24;
 
-/// What a worker says.
+/// The kinds of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The call returned.

@@ -1,8 +1,8 @@
 //! Pools of worker processes.
 //!
-//! The parent hands calls to workers through queues in shared memory, and has one queue for all answers. It knows of each worker
-//! which calls it was handed, and the queue knows which of them the worker has taken: so a death costs the call that was running, and
-//! no other one. Claims: `PROCESS_PROTOCOL.md` beside this crate.
+//! The parent hands calls to workers through queues in shared memory, and has one queue for all answers. It knows
+//! which calls it has handed to each worker, and the worker's queue knows which of them the worker has taken. So a
+//! death loses only the call that was running. The claims are in `PROCESS_PROTOCOL.md` of this crate.
 
 mod answer;
 mod call;

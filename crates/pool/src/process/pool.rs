@@ -17,9 +17,9 @@ use super::worker::{Seat, Worker};
 use crate::outcome::Waited;
 use crate::table::Stats;
 
-/// A pool of worker processes. `H` is what its host wants to know again about a call.
+/// A pool of worker processes. `H` is a value that the host leaves with a call, and gets back.
 ///
-/// Dropped, it takes no more calls; those that it has are run.
+/// When it is dropped, it accepts no more calls; the present ones are still run.
 pub struct ProcessPool<H: Send + 'static> {
     pub(super) inner: Arc<Inner<H>>,
 }
@@ -32,10 +32,10 @@ impl<H: Send + 'static> fmt::Debug for ProcessPool<H> {
     }
 }
 
-/// Why a call was not taken.
+/// Why a call was not accepted.
 #[derive(Debug)]
 pub enum Unplaced {
-    /// There are as many calls as may wait.
+    /// As many calls wait as the limit allows.
     Full,
     /// The same, and the host or an observer ended the wait for room.
     Interrupted,
@@ -45,12 +45,12 @@ pub enum Unplaced {
     Broken(Arc<WorkerDeath>),
     /// The pool belongs to the process that forked this one.
     OfParent,
-    /// There is no thread for the supervisor.
+    /// The thread of the supervisor could not be started.
     NoThread(std::io::Error),
 }
 
 impl<H: Send + 'static> ProcessPool<H> {
-    /// A pool in `arena`, without workers.
+    /// Creates a pool in `arena`, without workers.
     ///
     /// # Errors
     /// The arena is full.
@@ -59,20 +59,21 @@ impl<H: Send + 'static> ProcessPool<H> {
         Ok(ProcessPool { inner })
     }
 
-    /// The memory that it shares with its workers.
+    /// Returns the memory that it shares with its workers.
     pub fn arena(&self) -> &Arc<Arena> {
         &self.inner.arena
     }
 
-    /// Whether the pool belongs to the process that forked this one: then it can't be used here.
+    /// Returns whether the pool belongs to the process that forked this one. If so, it can't be used here.
     pub fn is_of_parent(&self) -> bool {
         self.inner.is_of_parent()
     }
 
-    /// Gives a call to the pool. Blocks while as many calls wait as may, until `context` ends the wait.
+    /// Gives a call to the pool. Blocks while as many calls wait as the limit allows, until `context` ends the
+    /// wait.
     ///
     /// # Errors
-    /// The pool takes no calls, or `context` ended the wait.
+    /// The pool accepts no calls, or `context` ended the wait.
     pub fn submit(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Result<(), Unplaced> {
         let core = &self.inner.core;
         self.place(|| match core.try_put(call.limits.priority, call.clone()) {
@@ -81,11 +82,11 @@ impl<H: Send + 'static> ProcessPool<H> {
         })
     }
 
-    /// Gives a call to the pool, however many calls wait: for threads by which the pool gets on, which must not wait for it. Never
-    /// blocks.
+    /// Gives a call to the pool, ignoring the limit: for threads that the pool itself needs, which must not wait
+    /// for it. Never blocks.
     ///
     /// # Errors
-    /// The pool takes no calls.
+    /// The pool accepts no calls.
     pub fn submit_unbounded(&self, call: &Arc<Call<H>>) -> Result<(), Unplaced> {
         self.place(|| self.inner.core.put_unbounded(call.limits.priority, call.clone()))
     }
@@ -109,10 +110,10 @@ impl<H: Send + 'static> ProcessPool<H> {
         }
     }
 
-    /// Watches the workers from now on; the first call makes it do that, too.
+    /// Starts to watch the workers; the first call starts it, too.
     ///
     /// # Errors
-    /// There is no thread for the supervisor.
+    /// The thread of the supervisor could not be started.
     pub fn supervise(&self) -> std::io::Result<()> {
         self.inner.ensure_supervisor()
     }
@@ -124,26 +125,28 @@ impl<H: Send + 'static> ProcessPool<H> {
         }
     }
 
-    /// The death by which the pool broke.
+    /// Returns the death by which the pool broke.
     pub fn broken(&self) -> Option<Arc<WorkerDeath>> {
         self.inner.state.lock().broken.clone()
     }
 
-    /// How many workers the host should start now: one for each call that no worker is free for, up to the most. Never blocks.
+    /// Returns how many workers the host should start now: one for each call that has no free worker, up to the
+    /// limit. Never blocks.
     pub fn missing_workers(&self) -> usize {
         self.inner.missing_workers(&self.inner.state.lock())
     }
 
-    /// Changes how many workers there are at most. The host starts those that are missing then. If there are more, none of those that end is
-    /// replaced until there are fewer. Never blocks.
+    /// Changes the greatest number of workers. The host then starts the missing ones. If there are too many,
+    /// workers that end are not replaced until there are few enough. Never blocks.
     pub fn set_limit(&self, limit: usize) {
         self.inner.core.set_limit(limit);
     }
 
-    /// A seat for a worker that was wanted by [`Duty::Start`]. As [`add_worker`](Self::add_worker); also `None` if none is wanted any more.
+    /// Returns a seat for a worker that [`Duty::Start`] has asked for. Like [`add_worker`](Self::add_worker), but
+    /// also returns `None` if no worker is needed any more.
     ///
     /// # Errors
-    /// As `add_worker`.
+    /// The same as for `add_worker`.
     pub fn add_wanted_worker(&self) -> Result<Option<Seat>, Error> {
         {
             let mut state = self.inner.state.lock();
@@ -156,8 +159,8 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.add_worker()
     }
 
-    /// A seat for one more worker; the host starts its process, and then calls [`started`](Self::started). `None` if there are as
-    /// many workers as there may be.
+    /// Returns a seat for one more worker. The host starts its process, and then calls [`started`](Self::started).
+    /// Returns `None` if there are as many workers as the limit allows.
     ///
     /// # Errors
     /// The arena is full.
@@ -186,7 +189,8 @@ impl<H: Send + 'static> ProcessPool<H> {
         }))
     }
 
-    /// The process for a seat was started: `name` is its place in the family. `None` if it could not be started.
+    /// Called when the host has started the process for a seat: `process` is its id and its name in the family.
+    /// `None` if it could not be started.
     pub fn started(&self, seat: usize, process: Option<(u32, Name)>) {
         self.inner.change(0, |state, finished| {
             match (process, place_of(&mut state.workers, seat)) {
@@ -208,7 +212,8 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.call_supervisor();
     }
 
-    /// The host can't start workers, for this reason: if there are none, all calls fail with it. Never blocks.
+    /// Called when the host can't start workers. If there are none, all calls fail with the reason `why`. Never
+    /// blocks.
     pub fn give_up(&self, why: &[u8]) {
         self.inner.change(0, |state, finished| {
             if state.present().next().is_none() {
@@ -227,15 +232,16 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.call_supervisor();
     }
 
-    /// The host knows that a worker's process, which has ended, was not killed, but ended by itself. If no worker was ever ready, all calls
-    /// fail; otherwise nothing follows. Never blocks. (The pool finds it out by itself where the kernel tells it: of its own children.)
+    /// Called when the host knows that a worker's process has exited by itself, and was not killed. If no worker
+    /// was ever ready, all calls fail; otherwise this has no effect. Never blocks. (For its own children, the pool
+    /// learns this from the kernel.)
     pub fn exited(&self, pid: u32) {
         self.inner
             .change(0, |state, finished| self.inner.exited(state, finished, pid));
         self.inner.call_supervisor();
     }
 
-    /// Waits until `call` has ended. Blocks until then, or until `context` ends the wait.
+    /// Blocks until `call` has ended, or until `context` ends the wait.
     pub fn wait(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Waited {
         match self.is_of_parent() {
             true => call.outcome.wait_with(context),
@@ -243,15 +249,16 @@ impl<H: Send + 'static> ProcessPool<H> {
         }
     }
 
-    /// Looks for answers that are there, so that the phase of a call is that of this moment. Never blocks.
+    /// Takes the answers that have come, so that the phase of a call is up to date. Never blocks.
     pub fn look(&self) {
         if !self.is_of_parent() && !self.inner.answers.is_empty() {
             self.inner.feed();
         }
     }
 
-    /// From now on the pool looks for the answer of `call` by itself: it has a watch. With a `host`, [`Duty::Attend`] comes when
-    /// the call has ended. Returns `false`, and does nothing, if it has ended already. Never blocks.
+    /// Makes the pool look for the answer of `call` by itself, because the call has a watch. With a `host`,
+    /// [`Duty::Attend`] comes when the call has ended. If it has ended already, does nothing, and returns `false`.
+    /// Never blocks.
     pub fn await_answer(&self, call: &Arc<Call<H>>, host: Option<H>) -> bool {
         let mut state = self.inner.state.lock();
         if call.outcome.phase().is_done() {
@@ -265,7 +272,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             call.leave(host);
         }
         if call.outcome.phase().is_done() {
-            // It has ended meanwhile: the thread that ended it may not have seen what was left.
+            // It has ended meanwhile: the thread that ended it may not have seen the host's value.
             state.forget_awaited(call);
             drop(state);
             return call.take_host().is_none();
@@ -274,7 +281,7 @@ impl<H: Send + 'static> ProcessPool<H> {
         true
     }
 
-    /// Whether a worker is running `call`. Never blocks.
+    /// Returns whether a worker is running `call`. Never blocks.
     pub fn is_running(&self, call: &Arc<Call<H>>) -> bool {
         self.look();
         let state = self.inner.state.lock();
@@ -283,18 +290,19 @@ impl<H: Send + 'static> ProcessPool<H> {
             .any(|worker| worker.running().is_some_and(|it| Arc::ptr_eq(it, call)))
     }
 
-    /// The next thing that the pool needs its host for. Blocks until there is one, or until `context` ends the wait. `None` then, and
-    /// when there is nothing more to come.
+    /// Returns the next duty of the host. Blocks until there is one, or until `context` ends the wait. Returns
+    /// `None` if it did, or if no more duties will come.
     pub fn next_duty(&self, context: &mut WaitContext<'_>) -> Option<Duty<H>> {
         self.inner.next_duty(context)
     }
 
-    /// The host takes no more duties. What it has left with calls is dropped when these end. Never blocks.
+    /// Called when the host takes no more duties. The values that it has left with calls are dropped when these
+    /// end. Never blocks.
     pub fn end_duties(&self) {
         self.inner.end_duties();
     }
 
-    /// Takes no more calls. Those that it has are run, and then the workers end. Never blocks.
+    /// Stops the pool from accepting calls. The present calls are run, and then the workers end. Never blocks.
     pub fn shutdown(&self) {
         if self.is_of_parent() {
             return;
@@ -305,28 +313,30 @@ impl<H: Send + 'static> ProcessPool<H> {
             return;
         }
         if self.inner.ensure_supervisor().is_err() {
-            // Without it nobody sees the workers end; they do, as nobody holds their queues.
+            // Without a supervisor, no thread sees the workers end. They end nevertheless, because no process holds
+            // their queues.
             self.inner.put_duty(Duty::Finished);
         }
         self.inner.call_supervisor();
     }
 
-    /// Whether it takes no more calls.
+    /// Returns whether it accepts no more calls.
     pub fn is_shut_down(&self) -> bool {
         self.inner.core.is_shut_down()
     }
 
-    /// The host is about to end the workers: no others are started, and the calls that they have fail with them. Never blocks.
+    /// Called when the host is about to kill the workers: no others are started, and the calls of these workers
+    /// fail. Never blocks.
     pub fn abandon(&self) {
         self.inner.state.lock().is_abandoned = true;
     }
 
-    /// The counts at this moment. Never blocks.
+    /// Returns the counts at this moment. Never blocks.
     pub fn stats(&self) -> Stats {
         self.inner.core.stats()
     }
 
-    /// Waits until `number` calls have ended. Blocks until then, or until `context` ends the wait. Returns how many have.
+    /// Blocks until `number` calls have ended, or until `context` ends the wait. Returns how many have ended.
     pub fn wait_for_ended(&self, number: u64, context: &mut WaitContext<'_>) -> u64 {
         {
             let mut state = self.inner.state.lock();
@@ -339,14 +349,14 @@ impl<H: Send + 'static> ProcessPool<H> {
         ended
     }
 
-    /// The process ids of the workers, and for how long each ran calls, in nanoseconds. Never blocks.
+    /// Returns the process ids of the workers, and for how long each ran calls, in nanoseconds. Never blocks.
     pub fn busy(&self) -> Vec<(u32, u64)> {
         self.look();
         let state = self.inner.state.lock();
         state.present().map(|worker| (worker.pid, worker.busy)).collect()
     }
 
-    /// The process ids of the workers. Never blocks.
+    /// Returns the process ids of the workers. Never blocks.
     pub fn processes(&self) -> Vec<u32> {
         let state = self.inner.state.lock();
         state
@@ -356,8 +366,8 @@ impl<H: Send + 'static> ProcessPool<H> {
             .collect()
     }
 
-    /// Waits until the pool was shut down and all workers have ended. Blocks until then, or until `context` ends the wait; then returns
-    /// `false`.
+    /// Blocks until the pool was shut down and all workers have ended. Returns `false` if `context` ended the wait
+    /// before.
     pub fn join(&self, context: &mut WaitContext<'_>) -> bool {
         self.inner.core.wait_for_workers(context)
     }

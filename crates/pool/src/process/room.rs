@@ -1,4 +1,4 @@
-//! Waiting for room for a call without blocking a thread: for hosts whose tasks submit calls.
+//! Waits for room for a call without blocking a thread: for hosts whose tasks submit calls.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +11,15 @@ use super::inner::Inner;
 use super::pool::ProcessPool;
 use crate::step::step;
 
-/// A place in the line of those that wait for room. Dropped, it is given up; a notification that came to it goes on to the next in line.
+/// A place in the line for room. Dropping it gives the place up; a notification that came to it passes to the next
+/// in line.
 pub struct RoomWait<H: Send + 'static> {
     inner: Arc<Inner<H>>,
     waiter: Arc<Waiter>,
 }
 
-/// What the line's waiter wakes: has the host told. The thread that makes room may hold the pool's lock, and a task's waker is foreign code.
+/// The waker of the place's waiter: it sends a duty to the host. The thread that makes room may hold the pool's
+/// lock, and a task's waker is foreign code.
 struct Bell<H> {
     inner: Arc<Inner<H>>,
     host: WordLock<Option<H>>,
@@ -33,8 +35,9 @@ impl<H: Send + 'static> Wake for Bell<H> {
 }
 
 impl<H: Send + 'static> ProcessPool<H> {
-    /// Takes a place in the line of those that wait for room for a call. When there may be room, or the pool takes no more calls,
-    /// [`Duty::Room`] comes with `host`, once. `None`, and `host` is dropped, if it is so already. Never blocks.
+    /// Takes a place in the line for room. When there may be room, or the pool accepts no more calls,
+    /// [`Duty::Room`] comes with `host`, once. If that is the case already, drops `host`, and returns `None`. Never
+    /// blocks.
     pub fn wait_for_room(&self, host: H) -> Option<RoomWait<H>> {
         let inner = self.inner.clone();
         let host = WordLock::new(Some(host));
@@ -47,7 +50,8 @@ impl<H: Send + 'static> ProcessPool<H> {
 }
 
 impl<H: Send + 'static> RoomWait<H> {
-    /// Whether its turn has come: [`Duty::Room`] is on its way to the host, or has come. Never blocks.
+    /// Returns whether its turn has come: [`Duty::Room`] is on its way to the host, or has come. Never
+    /// blocks.
     pub fn is_notified(&self) -> bool {
         self.waiter.is_notified()
     }
@@ -55,7 +59,7 @@ impl<H: Send + 'static> RoomWait<H> {
 
 impl<H: Send + 'static> Drop for RoomWait<H> {
     fn drop(&mut self) {
-        // In the child of a fork the line is the parent's.
+        // In the child of a fork, the line belongs to the parent.
         if !self.inner.is_of_parent() {
             step(|| self.inner.core.leave_line_for_room(&self.waiter));
         }

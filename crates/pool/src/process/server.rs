@@ -1,4 +1,4 @@
-//! The side of a worker process: it takes calls and answers them.
+//! The worker's side: takes calls and answers them.
 
 use interlock_os::clock::monotonic_nanos;
 use interlock_shm::{Error, Message, Name, Queue};
@@ -7,37 +7,37 @@ use interlock_wait::{Deadline, WaitContext};
 use super::message::{Kind, NUMBER, Trailer};
 use super::worker::Seat;
 
-/// A worker process, as it sees itself.
+/// The state of a worker process in that process.
 #[derive(Debug)]
 pub struct Server {
     seat: Seat,
-    /// The number of the call that it runs, and when it took that.
+    /// The number of the call that it runs, and when it took that call.
     current: Option<(u64, u64)>,
 }
 
-/// What comes next for a worker.
+/// The next event for a worker.
 #[derive(Debug)]
 pub enum Served<T> {
-    /// A call, as `read` has it.
+    /// A call, as returned by `read`.
     Call(T),
-    /// The pool wants no more of this worker.
+    /// The pool does not need this worker any more.
     ShutDown,
     /// The pool's process is dead.
     ParentDied,
 }
 
 impl Server {
-    /// The worker of this seat.
+    /// Creates the server of this seat.
     pub fn new(seat: Seat) -> Self {
         Server { seat, current: None }
     }
 
-    /// The pool's process.
+    /// Returns the pool's process.
     pub fn parent(&self) -> Name {
         self.seat.parent
     }
 
-    /// The worker is ready for calls.
+    /// Reports that the worker is ready for calls.
     ///
     /// # Errors
     /// The arena is full.
@@ -45,7 +45,7 @@ impl Server {
         self.say(Kind::Ready, &[])
     }
 
-    /// The worker will take no calls, and `why`, for the host of the pool.
+    /// Reports that the worker will take no calls, with the reason `why`, for the host of the pool.
     ///
     /// # Errors
     /// The arena is full.
@@ -53,7 +53,8 @@ impl Server {
         self.say(Kind::Refuses, &[why])
     }
 
-    /// The worker takes no more calls, and is going to end: those that lie before it go to others.
+    /// Reports that the worker takes no more calls, and is going to end. The calls in its queue go to other
+    /// workers.
     ///
     /// # Errors
     /// The arena is full.
@@ -61,8 +62,8 @@ impl Server {
         self.say(Kind::Leaves, &[])
     }
 
-    /// The next call, as `read` has its payload. Blocks until there is one, the pool wants no more, its process is dead, or `context`
-    /// ends the wait.
+    /// Returns the next call, with its payload as returned by `read`. Blocks until there is one, the pool shuts the
+    /// worker down, its process is dead, or `context` ends the wait.
     ///
     /// # Errors
     /// `context` ended the wait, or `read` failed.
@@ -99,18 +100,18 @@ impl Server {
         self.seat.calls.object().arena().is_known_dead(self.seat.parent)
     }
 
-    /// Answers the call that was taken last: it returned.
+    /// Answers the last call: it returned.
     ///
     /// # Errors
-    /// The arena is full: the caller may answer with something smaller.
+    /// The arena is full. The caller may answer with something smaller.
     pub fn answer(&mut self, parts: &[&[u8]]) -> Result<(), Error> {
         self.say(Kind::Returned, parts)
     }
 
-    /// Answers the call that was taken last: it failed.
+    /// Answers the last call: it failed.
     ///
     /// # Errors
-    /// As [`answer`](Self::answer).
+    /// The same as for [`answer`](Self::answer).
     pub fn fail(&mut self, parts: &[&[u8]]) -> Result<(), Error> {
         self.say(Kind::Failed, parts)
     }

@@ -1,4 +1,4 @@
-//! Calls that end early: cancelled before a worker has taken them, or while one runs them.
+//! Ends calls early: before a worker has taken them, or while a worker runs them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl<H: Send + 'static> ProcessPool<H> {
                     true => drop(self.inner.core.running()),
                     false => drop(self.inner.core.take_back(|other| Arc::ptr_eq(other, call))),
                 }
-                let _ = call.outcome.begin(); // its watches are told
+                let _ = call.outcome.begin(); // notifies its watches
             }
             self.inner.hand_out(state, finished);
             is_cancelled
@@ -41,8 +41,9 @@ impl<H: Send + 'static> ProcessPool<H> {
         is_cancelled
     }
 
-    /// Cancels a call wherever it is: if a worker is running it, that process is ended, and another worker takes its place; no other call is
-    /// lost. Returns whether it is cancelled now: `false` if it has ended. What the worker answers at this moment is dropped. Never blocks.
+    /// Cancels a call, even while it runs: then kills the process of its worker, and another worker takes that
+    /// worker's place. No other call is lost. Returns whether the call is cancelled now: `false` if it has ended.
+    /// If the worker answers at this moment, its answer is dropped. Never blocks.
     pub fn cancel_running(&self, call: &Arc<Call<H>>) -> bool {
         loop {
             if self.cancel(call) {
@@ -56,7 +57,7 @@ impl<H: Send + 'static> ProcessPool<H> {
                     is_cancelled = end_call(state, call) && call.outcome.cancel().is_ok();
                 }
                 if is_cancelled {
-                    let _ = call.outcome.begin(); // its watches are told
+                    let _ = call.outcome.begin(); // notifies its watches
                     state.forget_awaited(call);
                 }
                 self.inner.hand_out(state, finished);
@@ -64,20 +65,21 @@ impl<H: Send + 'static> ProcessPool<H> {
             });
             self.inner.tell_leader(call.number);
             self.inner.call_supervisor();
-            // It may have come back from a worker that died, meanwhile, or be about to run.
+            // Meanwhile it may have come back from a worker that died, or may be about to run.
             if is_cancelled || !is_here {
                 return is_cancelled;
             }
         }
     }
 
-    /// Ends a call that is running, and the process that runs it. A new worker takes its place; no other call is lost. Returns
-    /// whether it does: the call's answer will be [`Answer::Stopped`](super::Answer::Stopped), unless the worker answers at this moment. Never blocks.
+    /// Ends a running call by killing the process that runs it. A new worker takes that worker's place, and no
+    /// other call is lost. Returns whether the call ends: its answer will be
+    /// [`Answer::Stopped`](super::Answer::Stopped), unless the worker answers at this moment. Never blocks.
     pub fn stop(&self, call: &Arc<Call<H>>) -> bool {
         let found = self.inner.change(0, |state, finished| {
             self.inner.drain(state, finished);
             let found = match take_back(state, call) {
-                // No worker has taken it: it ends here.
+                // No worker has taken the call: it ends here.
                 true => {
                     finished.push(call.clone(), super::answer::Answer::Stopped);
                     true
@@ -91,8 +93,8 @@ impl<H: Send + 'static> ProcessPool<H> {
         found
     }
 
-    /// Cancels the calls that wait, and returns them, in their order. The call that a worker runs next, though it may still be starting,
-    /// counts as begun. Never blocks.
+    /// Cancels the waiting calls, and returns them in their order. The next call of a worker counts as begun, even
+    /// if the worker is still starting. Never blocks.
     pub fn cancel_waiting(&self) -> Vec<Arc<Call<H>>> {
         let mut cancelled = Vec::new();
         {
@@ -114,7 +116,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             cancelled.retain(|call| call.outcome.cancel().is_ok());
         }
         for call in &cancelled {
-            let _ = call.outcome.begin(); // its watches are told
+            let _ = call.outcome.begin(); // notifies its watches
             self.inner.tell_leader(call.number);
             // Relaxed: as in `Finished::tell`.
             if call.is_awaited.load(Ordering::Relaxed) {
@@ -125,8 +127,8 @@ impl<H: Send + 'static> ProcessPool<H> {
     }
 }
 
-/// Takes `call` back from its worker, or out of those that were taken back before, unless the worker has taken it. The calls that come
-/// back with it go to any worker.
+/// Takes `call` back from its worker's queue, or out of the calls that were taken back before, unless the worker
+/// has taken it. The calls that come back with it go to any worker.
 fn take_back<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
     let State {
         workers, returned, ..
@@ -157,7 +159,7 @@ fn take_back_later<H>(worker: &mut Worker<H>) -> VecDeque<Arc<Call<H>>> {
     back
 }
 
-/// Ends the worker that is running `call`. Returns whether there is one.
+/// Kills the worker that is running `call`. Returns whether there is one.
 fn end_call<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
     let State {
         workers, returned, ..
@@ -173,7 +175,7 @@ fn end_call<H>(state: &mut State<H>, call: &Arc<Call<H>>) -> bool {
 }
 
 impl<H> State<H> {
-    /// Whether a worker has `call`, or it came back from one.
+    /// Returns whether `call` was handed to a worker, or came back from one.
     fn has(&self, call: &Arc<Call<H>>) -> bool {
         let handed = self.present().flat_map(|worker| &worker.handed);
         handed.chain(&self.returned).any(|it| Arc::ptr_eq(it, call))

@@ -15,7 +15,8 @@ use crate::step::{set_worker, step};
 /// The stack of the supervisor, which runs no code of programs.
 const STACK: usize = 256 << 10;
 
-/// How often the supervisor looks at a process that is being started, in nanoseconds, until the host says which one it is.
+/// How often the supervisor looks at a seat whose process is being started, in nanoseconds, until the host reports
+/// the process.
 const STARTING: u64 = 50_000_000;
 
 /// How the supervisor sleeps next.
@@ -44,8 +45,8 @@ impl<H: Send + 'static> Inner<H> {
         started
     }
 
-    /// Ends a pool that has no supervisor, and nothing that one would wait for: it was never used. Returns whether it has. The host sees no
-    /// thread then, which a program that forks might be warned of.
+    /// Ends a pool that was never used, so that it has no supervisor and needs none. Returns whether it did. This
+    /// avoids starting a thread, about which a program that forks might be warned.
     pub(super) fn end_unused(&self) -> bool {
         let mut state = self.state.lock();
         let is_unused = !state.is_supervised && !state.is_finished && self.is_over(&state);
@@ -53,7 +54,8 @@ impl<H: Send + 'static> Inner<H> {
         is_unused
     }
 
-    /// Whether no call will run any more: all workers have ended after a shutdown, and there is none that waits, or all fail.
+    /// Returns whether no call will run any more: after a shutdown, all workers have ended, and no call waits, or
+    /// all calls fail.
     fn is_over(&self, state: &State<H>) -> bool {
         self.core.is_shut_down()
             && self.core.workers() == 0
@@ -62,7 +64,7 @@ impl<H: Send + 'static> Inner<H> {
     }
 
     fn supervise(&self) {
-        // What it does is guarded from forks of other threads.
+        // Its steps are guarded from forks of other threads.
         set_worker(true);
         loop {
             let seen = self.supervisor.calls();
@@ -82,7 +84,7 @@ impl<H: Send + 'static> Inner<H> {
         set_worker(false);
     }
 
-    /// Looks at everything. `None` if there is nothing more to do.
+    /// Looks at everything. Returns `None` if there is nothing more to do.
     fn look(&self, state: &mut State<H>, finished: &mut Finished<H>) -> Option<Next> {
         self.drain(state, finished);
         self.bury_dead(state, finished);
@@ -118,8 +120,8 @@ impl<H: Send + 'static> Inner<H> {
         })
     }
 
-    /// After a shutdown: the workers end when they have done what they have, unless one has calls that another one may take. The host waits
-    /// for those that have nothing more to do.
+    /// After a shutdown, closes the workers' queues, unless a worker has calls that another worker may take. The
+    /// workers end when they have run their calls. The host waits for those that have nothing more to do.
     fn close_workers(&self, state: &mut State<H>, finished: &mut Finished<H>) {
         let is_over = self.core.is_shut_down() && self.core.waiting() == 0 && state.returned.is_empty();
         let all = is_over && !state.has_backlog();
@@ -130,7 +132,7 @@ impl<H: Send + 'static> Inner<H> {
             if !worker.is_closed && (all || worker.left == Some(0)) {
                 worker.is_closed = true;
                 let mut context = WaitContext::uninterruptible();
-                // It can fail only if the wait for the queue's lock ends, and nothing ends this one.
+                // This can fail only if the wait for the queue's lock ends, and nothing ends this wait.
                 let _ = (worker.calls).shutdown(interlock_shm::Shutdown::Drain, &mut context);
             }
             let has_ended = worker.is_closed && worker.handed.is_empty() && worker.pid != 0;

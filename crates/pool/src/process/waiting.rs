@@ -1,4 +1,4 @@
-//! Waiting for the answer of a call. The thread that waits takes answers itself, unless another one does.
+//! Waits for the answer of a call. The waiting thread takes answers itself (it leads), unless another thread does.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use super::call::Call;
 use super::inner::Inner;
 use crate::outcome::Waited;
 
-/// What a thread does that waits.
+/// The part of a waiting thread.
 enum Part {
-    /// It takes answers, for all.
+    /// It takes answers, for all waiting threads.
     Leads,
     /// Another thread does that.
     Follows,
@@ -19,7 +19,7 @@ enum Part {
 }
 
 impl<H: Send> Inner<H> {
-    /// Waits until `call` has ended. Blocks until then, or until `context` ends the wait.
+    /// Blocks until `call` has ended, or until `context` ends the wait.
     pub(super) fn wait(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Waited {
         match self.begin_waiting(call) {
             Part::None => Waited::Done,
@@ -62,7 +62,7 @@ impl<H: Send> Inner<H> {
         self.rouse(&state);
     }
 
-    /// Takes answers until that of `call` is there.
+    /// Takes answers until the answer of `call` has come.
     fn lead(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Waited {
         loop {
             let seen = self.leader.calls();

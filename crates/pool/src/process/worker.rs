@@ -9,11 +9,11 @@ use interlock_wait::{Deadline, WaitContext};
 use super::call::Call;
 use crate::workers::WorkerToken;
 
-/// More than the workers that a family of processes can have. The number of a seat is its place, plus this for each seat that
-/// there was before.
+/// More than the number of workers that a family of processes can have. The number of a seat is its place, plus
+/// this for each seat before it.
 pub(super) const PLACES: usize = 4096;
 
-/// What a process needs to become a worker: see [`Server`](super::Server).
+/// The data that a process needs to become a worker: see [`Server`](super::Server).
 #[derive(Clone, Debug)]
 pub struct Seat {
     /// The seat's number in the pool. It is not used again: see [`index`](Self::index).
@@ -27,46 +27,47 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// Which of the pool's workers this is, from 0 on: a worker that takes a dead one's place has its place's number.
+    /// Returns the place of the worker in the pool, from 0 on. A worker that replaces a dead one gets the same
+    /// place.
     pub fn index(&self) -> usize {
         self.number % PLACES
     }
 }
 
-/// Why the pool has ended a worker.
+/// Why the pool has killed a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     TimedOut,
     Stopped,
 }
 
-/// A worker, from its seat to its end.
+/// A worker, from the assignment of its seat to its end.
 pub(super) struct Worker<H> {
     /// The number of its seat.
     pub(super) seat: usize,
     pub(super) token: WorkerToken,
     pub(super) calls: Queue,
-    /// Its process. `NONE` until the host has started it.
+    /// The name of its process. `NONE` until the host has started it.
     pub(super) name: Name,
     pub(super) pid: u32,
     pub(super) is_ready: bool,
-    /// Why it serves no calls, if it said so.
+    /// Why it serves no calls, if it reported that.
     pub(super) refusal: Option<Vec<u8>>,
     /// The calls that it was handed and has not answered, in the order in which it takes them.
     pub(super) handed: VecDeque<Arc<Call<H>>>,
     /// How many calls the pool has taken back from its queue.
     pub(super) taken_back: u32,
-    /// How many of the calls that it took it has answered.
+    /// How many calls it has answered.
     pub(super) answered: u32,
     /// How many more calls it may be handed.
     pub(super) left: Option<u32>,
-    /// For how long it ran calls, in nanoseconds.
+    /// How long it has run calls, in nanoseconds.
     pub(super) busy: u64,
-    /// Nothing more is handed to it: it ends when it has done what it has.
+    /// Whether it gets no more calls, and ends when it has run the present ones.
     pub(super) is_closed: bool,
-    /// When the first of `handed` became that, or was first seen to run, in nanoseconds.
+    /// When the first call of `handed` became the first, or was first seen to run, in nanoseconds.
     pub(super) since: u64,
-    /// Why the pool has ended it, and which call it was running then.
+    /// Why the pool has killed it, and which call it was running then.
     pub(super) ended_for: Option<(Why, u64)>,
 }
 
@@ -91,34 +92,34 @@ impl<H> Worker<H> {
         }
     }
 
-    /// Whether it takes calls.
+    /// Returns whether it accepts calls.
     pub(super) fn is_open(&self) -> bool {
         !self.is_closed && self.refusal.is_none() && self.ended_for.is_none() && self.left != Some(0)
     }
 
-    /// Whether it has taken a call that it has not answered. The caller has looked at all answers.
+    /// Returns whether it has taken a call that it has not answered. The caller has taken all answers.
     pub(super) fn is_running(&self) -> bool {
         self.calls.taken().wrapping_sub(self.taken_back) != self.answered
     }
 
-    /// The call that it is running. The caller has looked at all answers.
+    /// Returns the call that it is running. The caller has taken all answers.
     pub(super) fn running(&self) -> Option<&Arc<Call<H>>> {
         self.handed.front().filter(|_| self.is_running())
     }
 
-    /// Whether there is a call behind the one that it is running, or is about to run.
+    /// Returns whether there is a call behind the one that it is running, or is about to run.
     pub(super) fn has_backlog(&self) -> bool {
         self.handed.len() > 1
     }
 
-    /// Takes its call out that has this `number`: as a rule the first.
+    /// Takes out its call with this `number`: as a rule the first.
     pub(super) fn answered(&mut self, number: u64) -> Option<Arc<Call<H>>> {
         self.answered = self.answered.wrapping_add(1);
         let at = self.handed.iter().position(|call| call.number == number)?;
         self.handed.remove(at)
     }
 
-    /// Takes back the calls that it has not taken, in their order.
+    /// Takes back the calls that the worker has not taken, in their order.
     pub(super) fn take_back(&mut self) -> VecDeque<Arc<Call<H>>> {
         let mut back = VecDeque::new();
         while !self.calls.is_empty() {

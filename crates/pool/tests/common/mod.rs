@@ -1,4 +1,4 @@
-//! What several tests of pools need.
+//! Helpers of several tests of pools.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use interlock_pool::{Task, ThreadPool};
 use interlock_sync::Event;
 
 #[allow(dead_code, reason = "not every test needs a busy worker")]
-/// Keeps one worker busy until the event is set; it is at it when this returns.
+/// Keeps one worker busy until the event is set. The worker is busy when this returns.
 pub(crate) fn occupy(pool: &ThreadPool, until: &Arc<Event>) -> Task<()> {
     let (begun, until) = (Arc::new(Event::new()), until.clone());
     let its = begun.clone();
@@ -19,7 +19,7 @@ pub(crate) fn occupy(pool: &ThreadPool, until: &Arc<Event>) -> Task<()> {
     task.unwrap()
 }
 
-/// Waits until something has become true.
+/// Waits until a condition has become true.
 #[allow(dead_code, reason = "not every test waits for a state")]
 pub(crate) fn eventually(what: impl Fn() -> bool) {
     let limit = Instant::now() + Duration::from_secs(60);

@@ -1,4 +1,5 @@
-//! What every fast function needs: its receiver, its arguments, and its result. A plain call, and types of what is called.
+//! The parts of every fast function: its receiver, its arguments, and its result. Also a plain call, and the
+//! creation of callable types.
 
 #![expect(unsafe_code, reason = "the interpreter passes arguments as an array in C")]
 
@@ -15,7 +16,7 @@ use crate::convert::plain_timeout;
 use crate::materialize::Native;
 use crate::raw::intern;
 
-/// The engine's side of a receiver, and the proof that the thread is attached.
+/// Returns the engine's side of a receiver, and the proof that the thread is attached.
 ///
 /// # Safety
 /// - `slf` is an instance of `T` or of a class derived from it; a method descriptor checks that before it calls.
@@ -36,9 +37,9 @@ pub(super) unsafe fn receiver<'a, T: PyClass<Frozen = True> + PyTypeInfo + Sync>
     (py, unsafe { &*this })
 }
 
-/// Whether an object that can be materialized is native, as far as one comparison tells. Always false on a
-/// free-threaded build: there, the check and the operation after it are one step only in methods that take the object's
-/// critical section.
+/// Returns whether an object that can be materialized is native, as far as one comparison tells. Always false
+/// on a free-threaded build: there, the check and the operation after it are one step only in methods that
+/// take the object's critical section.
 ///
 /// # Safety
 /// `slf` is an instance of a class derived from [`Native`].
@@ -53,7 +54,7 @@ pub(super) unsafe fn is_surely_native(slf: *mut PyObject) -> bool {
     native.is_native_for(unsafe { ffi::Py_TYPE(slf) })
 }
 
-/// Whether a call has the one argument `False`, as the calls of polling loops do.
+/// Returns whether a call has the one argument `False`, as the calls of polling loops do.
 ///
 /// # Safety
 /// The arguments are those of a fast function's call, of a thread that is attached.
@@ -76,7 +77,7 @@ pub(super) enum Asked {
     SomethingElse,
 }
 
-/// What a call is asked for. `blocking` returns the name of its first parameter; the second is `timeout`.
+/// Returns what a call is asked to do. `blocking` returns the name of its first parameter; the second is `timeout`.
 ///
 /// # Safety
 /// - The thread is attached.
@@ -111,7 +112,7 @@ pub(super) unsafe fn asked(
     }
 }
 
-/// The arguments `blocking` and `timeout`, in this order. `None` if there are any others.
+/// Returns the arguments `blocking` and `timeout`, in this order. `None` if there are any others.
 ///
 /// # Safety
 /// The same as for [`asked`].
@@ -149,7 +150,7 @@ unsafe fn given<'a, 'py>(
     Some(given)
 }
 
-/// All arguments of a call, the named ones last.
+/// Returns all arguments of a call, the named ones last.
 ///
 /// # Safety
 /// The arguments are those of a vectorcall, and the slice is used only during the call.
@@ -184,48 +185,48 @@ pub(super) unsafe fn first_argument<'a, 'py>(
     unsafe { Borrowed::from_ptr(py, first) }
 }
 
-/// A new reference to None.
+/// Returns a new reference to None.
 #[inline]
 pub(super) fn none() -> *mut PyObject {
     // SAFETY: a thread that calls a method is attached.
     new_reference(unsafe { ffi::Py_None() })
 }
 
-/// A new reference to True.
+/// Returns a new reference to True.
 #[inline]
 pub(super) fn yes() -> *mut PyObject {
     // SAFETY: a thread that calls a method is attached.
     new_reference(unsafe { ffi::Py_True() })
 }
 
-/// A new reference to False.
+/// Returns a new reference to False.
 #[inline]
 pub(super) fn no() -> *mut PyObject {
     // SAFETY: a thread that calls a method is attached.
     new_reference(unsafe { ffi::Py_False() })
 }
 
-/// A new reference to True or False.
+/// Returns a new reference to True or False.
 #[inline]
 pub(super) fn truth(value: bool) -> *mut PyObject {
     if value { yes() } else { no() }
 }
 
-/// A new `int`; null, with an exception set, if there is no memory for it.
+/// Returns a new `int`; null, with an exception set, if there is no memory for it.
 #[inline]
 pub(super) fn number(value: usize) -> *mut PyObject {
     // SAFETY: a thread that calls a method is attached.
     unsafe { ffi::PyLong_FromSize_t(value) }
 }
 
-/// The result of a call that raises an exception, which `raise` sets.
+/// Returns the result of a call that raises an exception, which `raise` sets.
 #[inline]
 pub(super) fn raised(py: Python<'_>, raise: impl FnOnce(Python<'_>)) -> *mut PyObject {
     raise(py);
     null_mut()
 }
 
-/// A new reference to an object that lives as long as the interpreter. From 3.12 on it is immortal, and its
+/// Returns a new reference to an object that lives as long as the interpreter. From 3.12 on it is immortal, and its
 /// references are not counted.
 #[inline]
 fn new_reference(constant: *mut PyObject) -> *mut PyObject {
@@ -252,11 +253,11 @@ pub(crate) fn call_one<'py>(
     unsafe { Bound::from_owned_ptr_or_err(function.py(), result) }
 }
 
-/// What a new type is like.
+/// The properties of a new type.
 pub(super) struct NewType {
     pub(super) name: &'static CStr,
     pub(super) size: usize,
-    /// Where an object has its function for vectorcalls, if it can be called.
+    /// The offset of an object's function for vectorcalls, if it can be called.
     pub(super) vectorcall: Option<usize>,
     pub(super) flags: c_ulong,
 }

@@ -175,7 +175,7 @@ unsafe extern "C" fn set_attribute(
     unsafe { pass_on(slf, args, nargs, kwnames, &SET_ATTRIBUTE) }
 }
 
-/// The methods with their classes.
+/// Returns the methods with their classes.
 pub(super) fn all(py: Python<'_>) -> [(Bound<'_, PyType>, &'static [&'static FastMethod]); 6] {
     [
         (py.get_type::<Event>(), EVENT),
@@ -243,7 +243,7 @@ pub(crate) fn method_of_lock<'py>(internal: &Bound<'py, Internal>) -> PyResult<B
     Ok(object)
 }
 
-/// The result of a lookup in `receiver`, or in the class if there is no receiver.
+/// Returns the result of a lookup in `receiver`, or in the class if there is no receiver.
 ///
 /// # Safety
 /// Called as a slot of the type.

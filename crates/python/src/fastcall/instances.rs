@@ -1,5 +1,6 @@
-//! Instances made without the general machinery of instantiation: of any class by its `__new__` alone, and locks and
-//! simple queues where a program calls their class without arguments. And what classes have that makes calls short.
+//! Instances made without the general machinery of instantiation: of any class by its `__new__` alone, and locks
+//! and simple queues where a program calls their class without arguments. Also properties of classes that make
+//! calls short.
 
 #![expect(unsafe_code, reason = "classes and instances are made in C")]
 
@@ -70,7 +71,7 @@ pub(super) fn install_short_ways<T: Made>(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// A call of the class.
+/// Calls the class.
 ///
 /// # Safety
 /// The arguments are those of a `vectorcallfunc`, for the class `T`.
@@ -112,7 +113,7 @@ unsafe extern "C" fn create<T: Made>(
     )
 }
 
-/// Frees an object that nobody refers to any more.
+/// Frees an object without references.
 ///
 /// # Safety
 /// It is an instance of the class `T` or of one derived from it, and the thread is attached.
@@ -211,8 +212,8 @@ pub(crate) fn own_methods(class: &Bound<'_, PyType>, names: &Bound<'_, PyTuple>)
     Ok(())
 }
 
-/// A method of a class that is never unloaded. From 3.15 on the interpreter does not count its references, which it would
-/// do twice in each call.
+/// Creates a method of a class that is never unloaded. From 3.15 on the interpreter does not count its
+/// references, which it would do twice in each call.
 ///
 /// # Safety
 /// The definition is never freed, and its function takes instances of the class.
@@ -232,7 +233,7 @@ pub(super) unsafe fn new_method<'py>(
     Ok(method)
 }
 
-/// The contents of the descriptor of a C method; `None` for other objects.
+/// Returns the contents of the descriptor of a C method; `None` for other objects.
 fn descriptor<'a>(method: &'a Bound<'_, PyAny>) -> Option<&'a ffi::PyMethodDescrObject> {
     let class = &raw mut ffi::PyMethodDescr_Type;
     // SAFETY: an instance of that type, which cannot be subclassed, has this layout and does not change; the borrow

@@ -1,4 +1,4 @@
-//! The fast functions of locks: take and release an uncontended one.
+//! The fast functions of locks: take and release an uncontended lock.
 
 #![expect(unsafe_code, reason = "fast functions are plain C functions")]
 

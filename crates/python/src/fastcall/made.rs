@@ -1,4 +1,5 @@
-//! The classes that a program makes many objects of: locks and simple queues. `instances.rs` makes and frees them by short ways.
+//! The classes of which programs create many objects: locks and simple queues. `instances.rs` creates and frees
+//! them in short ways.
 
 use std::sync::OnceLock;
 
@@ -9,19 +10,20 @@ use pyo3::prelude::*;
 use crate::lock::{Lock, allocate_lock};
 use crate::queue::SimpleQueue;
 
-/// A class whose instances a call of it without arguments makes by a short way, and which end by a short way too.
+/// A class with a short way to create an instance, by a call without arguments, and to free it.
 pub(super) trait Made: PyClass + Into<PyClassInitializer<Self>> {
-    /// What a new object holds.
+    /// Returns the contents of a new object.
     fn new_contents() -> Self;
 
-    /// Whether dropping the contents drops no Python object, so that it needs none of PyO3's machinery.
+    /// Returns whether dropping the contents drops no Python object, so that it needs none of PyO3's
+    /// machinery.
     fn is_bare(&self, py: Python<'_>) -> bool;
 
-    /// Where the parts of an object are.
+    /// Returns the offsets of the parts of an object.
     fn parts() -> &'static OnceLock<Parts>;
 }
 
-/// Where the parts of an object are, and how PyO3 frees it.
+/// The offsets of the parts of an object, and PyO3's function that frees it.
 pub(super) struct Parts {
     /// The offset of the contents.
     pub(super) contents: usize,

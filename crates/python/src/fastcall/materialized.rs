@@ -1,8 +1,9 @@
-//! What short functions of the standard library do for a materialized object, without a call of the function. The
-//! interpreter runs such a function inside its caller if both are Python code; a method in C would have to start it anew.
+//! Does the work of short functions of the standard library for a materialized object, without calling the
+//! function. The interpreter runs such a function inside its caller if both are Python code; a method in C would
+//! have to start it anew.
 //!
-//! A short way is taken only if the function is the standard library's own, and so are the hooks that it calls. It reads
-//! what the function reads, as the function does; where it finds something that a program has put there, the function runs.
+//! A short way is taken only if the function is the standard library's own, and so are the hooks that it calls. It
+//! reads the same attributes as the function. If it finds one that a program has replaced, the function runs.
 
 use pyo3::ffi::PyObject;
 use pyo3::prelude::*;
@@ -77,11 +78,11 @@ pub(super) fn condition_exit(condition: Borrowed<'_, '_, PyAny>, _: Ignored<'_, 
 pub(super) fn condition_notify(condition: Borrowed<'_, '_, PyAny>, _: Ignored<'_, '_>) -> Outcome {
     static DEQUE: Imported<PyType> = Imported::new("collections", "deque");
     let py = condition.py();
-    // Another lock may have no such method: then the condition's own one is called.
+    // Another lock may have no such method; in that case the function calls the condition's own method.
     read!(condition, "_lock").cast_exact::<RLock>().ok()?;
     let is_owned = read!(condition, "_is_owned");
     let waiters = read!(condition, "_waiters");
-    // Something else would notice that the function calls it once more.
+    // Any other callable could notice that it is called once more.
     is_owned.cast_exact::<PyCFunction>().ok()?;
     if !waiters.get_type().is(DEQUE.get(py).ok()?) || waiters.len().ok()? != 0 {
         return None;
@@ -162,7 +163,7 @@ pub(super) fn queue_get_nowait(queue: Borrowed<'_, '_, PyAny>, _: Ignored<'_, '_
     Some(get.call1((queue, false)).map(Bound::into_ptr))
 }
 
-/// The function of the standard library's class that this object runs.
+/// Returns the function of the standard library's class that this object runs.
 fn standard_function<'py>(
     object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyString>,
@@ -182,13 +183,13 @@ fn size(queue: Borrowed<'_, '_, PyAny>) -> Option<PyResult<usize>> {
     let size = queue.getattr(intern!(py, "queue")).and_then(|items| items.len());
     match mutex.release() {
         Ok(()) => Some(size),
-        // The length was the program's own code, and that code has released the mutex.
+        // The length was computed by the program's own code, and that code has released the mutex.
         Err(refusal) => Some(Err(crate::errors::not_held(py)(refusal))),
     }
 }
 
-/// Whether an object may have an attribute of its own in place of this method of its class. (This does not look into its
-/// `__dict__`, which the interpreter would have to make.)
+/// Returns whether an object may have an attribute of its own in place of this method of its class. (This does not
+/// look into its `__dict__`, which the interpreter would have to create.)
 fn has_own(object: Borrowed<'_, '_, PyAny>, name: &Bound<'_, PyString>) -> bool {
     static METHOD: Imported<PyType> = Imported::new("types", "MethodType");
     let py = object.py();

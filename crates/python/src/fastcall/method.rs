@@ -96,7 +96,7 @@ impl FastMethod {
         class.setattr(self.name, method)
     }
 
-    /// The fast function as a method of a class, with the documentation of the general method.
+    /// Returns the fast function as a method of a class, with the documentation of the general method.
     fn method_of<'py>(
         &self,
         class: &Bound<'py, PyType>,
@@ -141,8 +141,9 @@ impl FastMethod {
         Ok(())
     }
 
-    /// Whether the object is materialized and the standard library's own function runs for it, as far as the last call of
-    /// it tells. Then a short way may do what that function does. Always false on a free-threaded build.
+    /// Returns whether the object is materialized and the standard library's own function runs for it, as far
+    /// as the last call of it tells. Then a short way may do what that function does. Always false on a
+    /// free-threaded build.
     ///
     /// # Safety
     /// `slf` is an instance of a class derived from [`Native`], held by the caller, who is attached.
@@ -173,7 +174,7 @@ impl FastMethod {
         }
     }
 
-    /// The standard library's function, if the object is materialized.
+    /// Returns the standard library's function, if the object is materialized.
     ///
     /// # Safety
     /// `slf` is an instance of a class derived from [`Native`], held by the caller, who is attached.
@@ -267,7 +268,7 @@ pub(super) unsafe fn pass_on(
     unsafe { ffi::PyObject_Vectorcall(called, all.as_ptr(), 1 + positional, kwnames) }
 }
 
-/// The documentation of the general method, in the form that a C function has.
+/// Returns the documentation of the general method, in the form that a C function has.
 fn documentation(general: &Bound<'_, PyAny>, name: &str) -> PyResult<CString> {
     let signature: Option<String> = general.getattr("__text_signature__")?.extract()?;
     let doc: Option<String> = general.getattr("__doc__")?.extract()?;

@@ -206,7 +206,7 @@ unsafe extern "C" fn simple_empty(slf: *mut PyObject, _: *mut PyObject) -> *mut 
     truth(queue.qsize(py) == 0)
 }
 
-/// A new reference to an argument.
+/// Returns a new reference to an argument.
 ///
 /// # Safety
 /// The thread is attached, and another reference keeps the object alive.

@@ -22,7 +22,7 @@ impl Answer {
         }
     }
 
-    /// The result, unless the task raised an exception.
+    /// Returns the result, unless the task raised an exception.
     pub(super) fn result(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         match self {
             Answer::Result(object) => Some(object.clone_ref(py)),
@@ -30,7 +30,7 @@ impl Answer {
         }
     }
 
-    /// The answer from the result of a call.
+    /// Returns the answer from the result of a call.
     pub(crate) fn of(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> Self {
         match result {
             Ok(object) => Answer::Result(object.unbind()),
@@ -38,7 +38,7 @@ impl Answer {
         }
     }
 
-    /// The result, or the exception as an error, as `Future.result()` needs it.
+    /// Returns the result, or the exception as an error, as `Future.result()` needs it.
     pub(crate) fn unwrap(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self {
             Answer::Result(object) => Ok(object),
@@ -46,7 +46,7 @@ impl Answer {
         }
     }
 
-    /// The result or the exception, as an object.
+    /// Returns the result or the exception, as an object.
     pub(crate) fn into_object(self) -> Py<PyAny> {
         match self {
             Answer::Result(object) | Answer::Exception(object) => object,
@@ -60,7 +60,7 @@ impl Answer {
     }
 }
 
-/// The error of `raise object`, whose context is the exception that is being handled at the moment.
+/// Returns the error of `raise object`, whose context is the exception that is being handled at the moment.
 fn raised(object: Bound<'_, PyAny>) -> PyErr {
     if object.is_instance_of::<PyBaseException>() {
         PyErr::from_type(object.get_type(), object.unbind())

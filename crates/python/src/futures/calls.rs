@@ -34,7 +34,7 @@ pub(crate) struct WaitingCalls {
 
 #[pymethods]
 impl WaitingCalls {
-    /// How many calls wait.
+    /// Return how many calls wait.
     fn qsize<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self.queue.get() {
             Some(queue) => queue.bind(py).call_method0(intern!(py, "qsize")),
@@ -42,7 +42,7 @@ impl WaitingCalls {
         }
     }
 
-    /// Whether no call waits.
+    /// Return whether no call waits.
     fn empty(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(!self.qsize(py)?.is_truthy()?)
     }
@@ -128,7 +128,7 @@ impl WaitingCalls {
         })
     }
 
-    /// The weak reference to the executor.
+    /// Returns the weak reference to the executor.
     pub(super) fn executor(&self) -> &Py<PyWeakrefReference> {
         &self.executor
     }
@@ -138,7 +138,7 @@ impl WaitingCalls {
         let _ = self.queue.set(queue.clone().unbind());
     }
 
-    /// The executor's queue. Materializes the executor.
+    /// Returns the executor's queue. Materializes the executor.
     fn materialized_queue<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if self.queue.get().is_none()
             && let Some(executor) = self.executor.bind(py).upgrade()

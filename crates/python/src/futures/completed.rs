@@ -39,7 +39,7 @@ struct Waiting {
 
 #[pymethods]
 impl Completed {
-    /// Create the iterator. Returns None if one of the futures is materialized, or another library's.
+    /// Create the iterator. Returns None if one of the futures is materialized, or belongs to another library.
     #[staticmethod]
     fn over(futures: &Bound<'_, PyList>, timeout: Timeout) -> PyResult<Option<Self>> {
         let Some((futures, watch)) = watch_all(futures)? else {
@@ -115,7 +115,7 @@ impl Completed {
 }
 
 impl Completed {
-    /// The only future that is left, for an observer: any of several may be done first.
+    /// Returns the only future that is left, for an observer: any of several may be done first.
     fn last(&self, py: Python<'_>) -> Option<Py<Future>> {
         let waiting = self.waiting.get(py).lock();
         let is_last = waiting.left == 1 && observes(Interest::Waits);
@@ -142,14 +142,15 @@ impl Completed {
     }
 }
 
-/// What a thread waits for that waits for futures, as an observer sees it.
+/// The resource of a thread that waits for futures, for observers.
 struct Unfinished<'a> {
     id: ResourceId,
     running: Vec<&'a dyn Owners>,
 }
 
 impl<'a> Unfinished<'a> {
-    /// A wait that lasts until all these futures are done. Without an observer, nobody asks for them.
+    /// Makes the resource of a wait that lasts until all these futures are done. Without an observer, its owners
+    /// are not needed.
     fn of(py: Python<'a>, futures: impl Iterator<Item = &'a Future>) -> Self {
         let asked = futures.take_while(|_| observes(Interest::Waits));
         Unfinished {
@@ -176,7 +177,7 @@ impl Resource for Unfinished<'_> {
 /// Futures, and a watch that is notified of the end of each.
 type Watched<'py> = (Vec<Bound<'py, Future>>, Arc<Watch>);
 
-/// Watches all futures. `None` if one of them is materialized, or another library's.
+/// Watches all futures. Returns `None` if one of them is materialized, or belongs to another library.
 fn watch_all<'py>(futures: &Bound<'py, PyList>) -> PyResult<Option<Watched<'py>>> {
     let Ok(futures) = futures
         .iter()
@@ -209,8 +210,8 @@ enum Until {
     AllCompleted,
 }
 
-/// Wait for futures, and return those that are done. `until` is one of the constants of `concurrent.futures`. Returns
-/// None at once if one of the futures is materialized, or another library's.
+/// Wait for futures, and return those that are done. `until` is one of the constants of `concurrent.futures`.
+/// Returns None at once if one of the futures is materialized, or belongs to another library.
 ///
 /// Blocks for at most `timeout` seconds (None: without limit).
 #[pyfunction]
@@ -252,7 +253,7 @@ fn collect(
     let mut done = Vec::with_capacity(futures.len());
     while done.len() < futures.len() {
         let most = futures.len() - done.len();
-        // If the end of one may be enough, a future is needed only if it is the last one.
+        // If the end of one future may be enough, the wait depends on a single future only if it is the last one.
         let needed = until == Until::AllCompleted || most == 1;
         let unfinished = |number: &usize| needed && !done.contains(number);
         let numbers = (0..futures.len()).filter(unfinished);

@@ -10,23 +10,25 @@ use pyo3::types::PyString;
 
 use crate::{errors, raw};
 
-/// How deep ends of futures nest in the callbacks of others. With a callback of two Python functions, the standard library
-/// comes 250 deep before a RecursionError ends such a chain, and less deep if the chain begins on a deep stack or its callbacks
-/// call more. With this number there are frames left for four functions in each.
+/// How deep the ends of futures may nest in the callbacks of others. With a callback of two Python functions, the
+/// standard library nests 250 deep before a RecursionError ends such a chain, and less deep if the chain begins on
+/// a deep stack or its callbacks call more. With this limit, four functions fit into each callback.
 const DEEPEST: u32 = 200;
 
 /// A future, and its callbacks that are due.
 type Ended = (Py<PyAny>, Due<Py<PyAny>>);
 
 thread_local! {
-    /// How many futures are ending on this thread, one in a callback of the other.
+    /// How many futures are ending on this thread, each in a callback of the one before.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
-    /// Those that ended still deeper: their callbacks are called when those of the outer one have returned.
+    /// Futures that ended deeper than that. Their callbacks are called when those of the outer future have
+    /// returned.
     static PUT_OFF: RefCell<VecDeque<Ended>> = const { RefCell::new(VecDeque::new()) };
 }
 
-/// Calls the callbacks that are due, in their order and before this returns, as the standard library does. Only where it is
-/// nested deeper than that library could be, they are called later: when the callbacks around them have returned.
+/// Calls the callbacks that are due, in their order and before this returns, as the standard library does. Only if
+/// the nesting is deeper than that library allows, they are called later, when the callbacks around them have
+/// returned.
 #[inline]
 pub(super) fn call_back(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) -> PyResult<()> {
     if due.is_empty() {
@@ -53,7 +55,7 @@ fn put_off(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) {
     PUT_OFF.with_borrow_mut(|later| later.push_back((slf.clone().unbind(), due)));
 }
 
-/// Calls the callbacks that were put off by those that this thread has just called, and those that are put off meanwhile.
+/// Calls the callbacks that were put off while this thread called others, and those that are put off meanwhile.
 #[cold]
 fn call_put_off(py: Python<'_>) -> PyResult<()> {
     let mut result = Ok(());
@@ -64,8 +66,9 @@ fn call_put_off(py: Python<'_>) -> PyResult<()> {
     result
 }
 
-/// Calls callbacks. If one raises an exception that is not an `Exception`, skips the others, as the standard library does,
-/// except for the engine's own: without these, a call that waits for this future would wait for ever.
+/// Calls callbacks. If one raises an exception that is not an `Exception`, skips the others, as the standard
+/// library does, except for the engine's own callbacks: without these, a call that waits for this future would wait
+/// for ever.
 #[inline]
 fn call_in_order(slf: &Bound<'_, PyAny>, due: Due<Py<PyAny>>) -> PyResult<()> {
     let mut callbacks = due.callbacks();

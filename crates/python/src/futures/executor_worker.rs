@@ -104,7 +104,7 @@ impl Worker {
         Ok(end == GetError::Retired)
     }
 
-    /// How long this worker has run tasks, in seconds.
+    /// Return how long this worker has run tasks, in seconds.
     fn busy(&self, py: Python<'_>) -> f64 {
         self.clock.get(py).lock().read().as_secs_f64()
     }
@@ -137,7 +137,7 @@ impl Worker {
 }
 
 impl Worker {
-    /// A worker that is counted from now on. `None` if the executor has as many as it may.
+    /// Returns a worker that is counted from now on. `None` if the executor has as many as it may.
     pub(super) fn enter(py: Python<'_>, shared: Arc<Attached<Shared>>) -> Option<Self> {
         let token = shared.get(py).core.enter()?;
         Some(Worker {

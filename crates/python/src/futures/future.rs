@@ -1,4 +1,4 @@
-//! `concurrent.futures.Future`: what it has. Its methods are in `future_methods.rs`.
+//! The state of `concurrent.futures.Future`. Its methods are in `future_methods.rs`.
 
 use std::sync::{OnceLock, Weak};
 
@@ -28,7 +28,7 @@ use crate::{blocking, errors, fastcall};
 #[pyclass(frozen, subclass, generic, extends = Native, module = "interlock._interlock")]
 pub(crate) struct Future {
     pub(super) engine: Attached<Engine>,
-    /// Where its task waits for a worker, if submitters wait there for room.
+    /// The backlog in which its task waits for a worker, if submitters may wait there for room.
     pub(super) backlog: OnceLock<Weak<dyn Backlog>>,
     /// The call whose future this is, if it runs in another process.
     remote: OnceLock<Remote>,
@@ -48,14 +48,14 @@ pub(crate) fn remember_future_class(class: &Bound<'_, PyType>) {
     CLASS.keep(class.py(), class.clone().unbind());
 }
 
-/// The class of the futures that `submit()` returns.
+/// Returns the class of the futures that `submit()` returns.
 #[inline]
 pub(super) fn future_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     let class = CLASS.get(py).map(|class| class.bind(py));
     class.ok_or_else(|| PyRuntimeError::new_err("interlock.concurrent.futures is not imported"))
 }
 
-/// A future, as `submit()` returns it.
+/// Creates a future, as `submit()` returns it.
 #[inline]
 pub(crate) fn new_future(py: Python<'_>) -> PyResult<Bound<'_, Future>> {
     let future = fastcall::new_instance(future_class(py)?)?.cast_into::<Future>()?;
@@ -80,7 +80,7 @@ pub(super) fn name_of(phase: Phase) -> &'static str {
 }
 
 impl Future {
-    /// One to which nothing has happened.
+    /// Creates a future to which nothing has happened.
     pub(super) fn untouched() -> Self {
         Future {
             engine: Attached::new(Engine::new()),
@@ -96,25 +96,25 @@ impl Future {
         self.engine.get(py)
     }
 
-    /// The call in another process whose future this is.
+    /// Returns its call in another process, if it has one.
     #[inline]
     pub(crate) fn remote(&self) -> Option<&Remote> {
         self.remote.get()
     }
 
-    /// Makes it the future of a call in another process. Returns `false` if it is one already.
+    /// Makes it the future of a call in another process. Returns `false` if it has such a call already.
     pub(crate) fn becomes_remote(&self, remote: Remote) -> bool {
         self.remote.set(remote).is_ok()
     }
 
-    /// Its phase, unless another process may have changed it.
+    /// Returns its phase, unless another process may have changed it.
     #[inline]
     pub(crate) fn phase_if_known(&self, py: Python<'_>) -> Option<Phase> {
         let phase = self.engine.get(py).phase();
         (phase.is_done() || self.remote.get().is_none()).then_some(phase)
     }
 
-    /// Its phase. That of a call in another process is of this moment.
+    /// Returns its phase. For a call in another process, takes the answers that have come first.
     pub(super) fn phase(&self, py: Python<'_>) -> Phase {
         match (self.engine.get(py).phase(), self.remote()) {
             (Phase::Pending, Some(remote)) => remote.phase(),
@@ -122,12 +122,12 @@ impl Future {
         }
     }
 
-    /// The result of the task, if it has ended with one. The caller knows that the future is native.
+    /// Returns the result of the task, if it has ended with one. The caller knows that the future is native.
     pub(crate) fn result_if_done(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.engine(py).value(|answer| answer.result(py)).flatten()
     }
 
-    /// Records where its task is about to wait, and submitters may wait for room.
+    /// Records the backlog in which its task is about to wait, and in which submitters may wait for room.
     pub(super) fn waits_in(&self, backlog: Weak<dyn Backlog>) {
         let _ = self.backlog.set(backlog);
     }
@@ -150,7 +150,7 @@ impl Future {
     }
 }
 
-/// The time left until a deadline, in seconds.
+/// Returns the time left until a deadline, in seconds.
 pub(super) fn seconds_left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>> {
     let left = deadline
         .remaining()

@@ -82,17 +82,17 @@ impl Future {
         Ok(cancelled)
     }
 
-    /// Whether the task was cancelled. Never blocks.
+    /// Return whether the task was cancelled. Never blocks.
     pub(super) fn cancelled<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         ask(slf, intern!(slf.py(), "cancelled"), Phase::is_cancelled)
     }
 
-    /// Whether the task is running. Never blocks.
+    /// Return whether the task is running. Never blocks.
     fn running<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         ask(slf, intern!(slf.py(), "running"), |phase| phase == Phase::Running)
     }
 
-    /// Whether the task is finished or cancelled. Never blocks.
+    /// Return whether the task is finished or cancelled. Never blocks.
     #[inline]
     fn done<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         ask(slf, intern!(slf.py(), "done"), Phase::is_done)

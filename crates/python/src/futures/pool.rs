@@ -91,9 +91,9 @@ impl ThreadPool {
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(pool))
     }
 
-    /// Initialize with these attributes, which are those that the standard library's `__init__` makes; nobody else has them. At most `max_pending`
-    /// calls can wait (0: any number); `blocks` says whether submit() then waits for room. Returns False and does
-    /// nothing if the executor is materialized or was initialized before.
+    /// Initialize with these attributes, which are those that the standard library's `__init__` creates; no other
+    /// code has them. At most `max_pending` calls can wait (0: any number); `blocks` says whether submit() then
+    /// waits for room. Returns False and does nothing if the executor is materialized or was initialized before.
     fn _interlock_begin<'py>(
         slf: &Bound<'py, Self>,
         attributes: &Bound<'py, PyDict>,
@@ -255,7 +255,7 @@ impl ThreadPool {
         ended.transpose()
     }
 
-    /// How many workers there are, with those that are being started.
+    /// Return how many workers there are, including those that are being started.
     fn _interlock_workers(&self, py: Python<'_>) -> usize {
         self.shared.get(py).core.workers()
     }
@@ -330,8 +330,8 @@ impl<'py> FromPyObject<'_, 'py> for MaxWorkers {
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        // The workers run the waiting tasks, and end.
-        // An object is deallocated attached: this only gets the proof of it.
+        // The workers run the waiting tasks, and then end. An object is deallocated attached: this only gets the
+        // proof of it.
         Python::attach(|py| {
             living::forget(py, self);
             self.shared.get(py).core.shutdown();
@@ -378,7 +378,7 @@ fn put_new<'py>(
     })
 }
 
-/// The place in the code that submits a call.
+/// Returns the place in the code that submits a call.
 #[cold]
 fn site(py: Python<'_>) -> PyResult<Py<PyAny>> {
     let notes = py.import("interlock.concurrent.futures._notes")?;
@@ -447,7 +447,7 @@ fn ensure_worker(slf: &Bound<'_, ThreadPool>, placed: PutOutcome) -> PyResult<bo
 #[cold]
 fn no_further_worker(slf: &Bound<'_, ThreadPool>, future: &Bound<'_, Future>, error: PyErr) -> PyResult<()> {
     let (py, this) = (slf.py(), slf.get());
-    // Not the count of workers, which has those that are being started too.
+    // Not the count of workers, which includes those that are being started.
     let alone = this
         .parts
         .get()

@@ -1,4 +1,5 @@
-//! Futures whose calls run in other processes: their answers come without the interpreter, and wait for a thread that asks.
+//! Futures whose calls run in other processes. Their answers arrive without the interpreter, and wait for a thread
+//! that asks for them.
 
 use interlock_pool::process::{Answer as RawAnswer, Bytes, Call, WorkerDeath};
 use interlock_pool::{Phase, Waited};
@@ -19,17 +20,17 @@ use crate::{blocking, errors};
 
 static ANSWER: Imported = Imported::new("interlock.concurrent.futures._process_errors", "answer");
 
-/// The call of a future that has not been settled.
+/// Returns the call of a future that has not been settled.
 #[inline]
 pub(super) fn unsettled<'a>(slf: &'a Bound<'_, Future>) -> Option<&'a Remote> {
     let remote = slf.get().remote()?;
     (!slf.get().engine(slf.py()).phase().is_done()).then_some(remote)
 }
 
-/// Gives a future the answer of its call, if that is there. Calls the callbacks.
+/// Gives a future the answer of its call, if the answer has come. Calls the callbacks.
 ///
 /// # Errors
-/// A callback raised something that is no `Exception`.
+/// A callback raised an exception that is not an `Exception`.
 pub(crate) fn settle(slf: &Bound<'_, Future>) -> PyResult<()> {
     match unsettled(slf) {
         Some(remote) => {
@@ -40,7 +41,7 @@ pub(crate) fn settle(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// As [`settle`], for a call that has ended for the pool.
+/// Like [`settle`], for a call that has ended for the pool.
 fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
     if remote.call.phase().is_cancelled() {
         return set_cancelled(slf);
@@ -58,7 +59,7 @@ fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
     }
 }
 
-/// The future of a call that was cancelled is cancelled, too, and its watchers are told.
+/// Cancels the future of a cancelled call, too, and notifies its watchers.
 fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
     let py = slf.py();
     match native(slf, |future| future.engine(py).cancel())? {
@@ -74,8 +75,8 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// What a call returned, or what it raised, or why it has no result: `answered(kind, data, payload)` makes the exception. It has no traceback
-/// yet, as in the standard library.
+/// Returns the result of a call, or the exception that it raised, or the reason why it has no result:
+/// `answered(kind, data, payload)` makes the exception. It has no traceback yet, as in the standard library.
 ///
 /// # Errors
 /// The exception could not be made.
@@ -85,7 +86,7 @@ pub(crate) fn loaded<'py>(
     call: &Call<RemoteHost>,
     answer: RawAnswer,
 ) -> PyResult<Answer> {
-    // What was sent, for messages: only calls without an answer have it still.
+    // The payload, for messages: only calls without an answer still have it.
     let sent = || -> PyResult<Bound<'py, PyAny>> {
         let payload = call.take_payload();
         match plain_call::described(py, &payload)? {
@@ -123,7 +124,7 @@ fn view(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny>> {
     }
 }
 
-/// Waits until the call of a future has ended, and settles the future. Blocks until then, or until `deadline`. Does nothing for other
+/// Blocks until the call of a future has ended, or until `deadline`, and settles the future. Does nothing for other
 /// futures.
 ///
 /// # Errors
@@ -145,8 +146,8 @@ pub(super) fn wait(slf: &Bound<'_, Future>, deadline: impl FnOnce() -> PyResult<
     collect(slf, remote)
 }
 
-/// A callback was registered, or the future is being materialized: the pool's manager settles it when the call has ended. If it has ended, that is
-/// done now.
+/// Called when a callback was registered, or when the future is being materialized. Lets the pool's manager settle
+/// the future when the call has ended. If it has ended already, settles it now.
 pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
     let Some(remote) = unsettled(slf) else {
         return Ok(());
@@ -163,9 +164,9 @@ pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
 /// Which calls may be cancelled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Calls {
-    /// Those that no worker has taken.
+    /// Calls that no worker has taken.
     Waiting,
-    /// Those that run, too: their processes are ended.
+    /// Also running calls: their processes are killed.
     Running,
 }
 
@@ -187,15 +188,17 @@ pub(crate) fn cancel(slf: &Bound<'_, Future>, which: Calls) -> PyResult<Option<b
     set_cancelled(slf).map(|()| Some(true))
 }
 
-/// Ends the call of a future whose state is in its attributes, if it is running. The pool's manager sets its end. `None` for other futures.
+/// Ends the call of a materialized future, if it is running. The pool's manager then settles the future. Returns
+/// `None` for other futures.
 fn stop_materialized(slf: &Bound<'_, Future>, which: Calls) -> Option<bool> {
     let remote = slf.get().remote()?;
     let is_running = which == Calls::Running && remote.phase() == Phase::Running;
     (is_running && remote.pool.stop(&remote.call)).then_some(true)
 }
 
-/// The process id, the exit code as `Process.exitcode` has it, what the process was called, whether it was ready, whether it was running a
-/// call, and what it said why it would not serve. Exit code, name and reason are None if they are not known.
+/// Returns the process id, the exit code as in `Process.exitcode`, the name of the process, whether it was ready,
+/// whether it was running a call, and the reason that it gave for not serving. Exit code, name and reason are None
+/// if they are not known.
 pub(crate) fn told<'py>(py: Python<'py>, death: &WorkerDeath) -> PyResult<Bound<'py, PyTuple>> {
     let label = Some(&*death.label).filter(|label| !label.is_empty());
     let code = death.ended.map(exit_code);

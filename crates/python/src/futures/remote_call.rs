@@ -5,13 +5,13 @@ use interlock_pool::{Phase, Watch};
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 
-/// What hears of the end of a call on the manager's thread: a future, or something to call.
+/// The object that the manager's thread notifies of the end of a call: a future, or a callable.
 pub(crate) type RemoteHost = Py<PyAny>;
 
 /// A pool of processes for Python.
 pub(crate) type RemoteCalls = ProcessPool<RemoteHost>;
 
-/// A call in another process, and the pool that has it.
+/// A call in another process, and its pool.
 pub(crate) struct Remote {
     pub(super) pool: Arc<RemoteCalls>,
     pub(super) call: Arc<Call<RemoteHost>>,
@@ -22,12 +22,13 @@ impl Remote {
         Remote { pool, call }
     }
 
-    /// Whether the pool has the call.
+    /// Returns whether the call belongs to `pool`.
     pub(crate) fn is_of(&self, pool: &Arc<RemoteCalls>) -> bool {
         Arc::ptr_eq(&self.pool, pool)
     }
 
-    /// Takes the call out of the pool again, and tells the future nothing. Returns `false` if a worker has taken it.
+    /// Takes the call out of the pool again, without notifying the future. Returns `false` if a worker has taken
+    /// it.
     pub(crate) fn withdraw(&self) -> bool {
         let is_out = self.pool.cancel(&self.call);
         if is_out {
@@ -36,7 +37,7 @@ impl Remote {
         is_out
     }
 
-    /// The phase of the call at this moment.
+    /// Returns the phase of the call at this moment.
     pub(super) fn phase(&self) -> Phase {
         self.pool.look();
         match self.call.phase() {

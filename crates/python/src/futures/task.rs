@@ -22,7 +22,7 @@ thread_local! {
     static CURRENT: Cell<Option<Py<Future>>> = const { Cell::new(None) };
 }
 
-/// The task that the calling thread is running for an executor; None if there is none.
+/// Return the task that the calling thread is running for an executor; None if there is none.
 #[pyfunction]
 pub(crate) fn current_task(py: Python<'_>) -> Option<CurrentTask> {
     let future = CURRENT.take();

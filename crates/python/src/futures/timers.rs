@@ -49,7 +49,7 @@ impl Alarms {
         })
     }
 
-    /// How many items there are.
+    /// Return how many items there are.
     fn __len__(&self, py: Python<'_>) -> usize {
         self.engine.get(py).len()
     }

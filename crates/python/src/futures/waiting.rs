@@ -60,7 +60,7 @@ pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<(
     }
 }
 
-/// Whether a future that is done has an exception.
+/// Returns whether a future that is done has an exception.
 pub(super) fn has_failed(slf: &Bound<'_, Future>) -> PyResult<bool> {
     remote::settle(slf)?;
     let is_exception = |answer: &Answer| matches!(answer, Answer::Exception(_));

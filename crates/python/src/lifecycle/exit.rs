@@ -25,8 +25,8 @@ pub(super) fn prepare(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// The exception that a wait raises, from 3.15 on, if no other thread can end it: the interpreter is finalizing and
-/// lets only this thread run.
+/// Returns the exception that a wait raises, from 3.15 on, if no other thread can end it: the interpreter is
+/// finalizing and lets only this thread run.
 pub(crate) fn no_thread_left(py: Python<'_>) -> Option<PyErr> {
     let finalization = FINALIZATION.get(py)?;
     let ends = finalization

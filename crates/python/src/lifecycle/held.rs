@@ -1,5 +1,6 @@
-//! Descriptors that forked children do not keep: the write ends of the pipes by which children learn that this process has
-//! ended. They are closed here, ahead of all Python code of a child: a handler in Python would cost it ten pages.
+//! Descriptors that forked children do not keep: the write ends of the pipes by which children learn that this
+//! process has ended. They are closed here, before any Python code of the child runs: a handler in Python would
+//! cost the child ten pages of memory.
 
 use interlock_os::held::{self, Held};
 use interlock_wait::WordLock;
@@ -8,7 +9,7 @@ use pyo3::prelude::*;
 
 use crate::errors::os_error;
 
-/// In the order in which they came. Under a lock that is taken last, and never while a thread forks.
+/// The descriptors, in the order in which they came. Their lock is taken last, and never while a thread forks.
 static HELD: WordLock<Vec<Held>> = WordLock::new(Vec::new());
 
 /// Keep a descriptor from forked children, which close it unless its number names another file by then.
@@ -39,7 +40,7 @@ pub(crate) fn end_with_parent(life: i32) -> PyResult<()> {
     held::terminate_at_hang_up(life).map_err(os_error)
 }
 
-/// In the child of a fork: it has none of them.
+/// Closes them all: for the child of a fork, which must not keep them.
 pub(super) fn close_all() {
     // No other thread was in `fork_guarded` at the fork, so the lock is free.
     HELD.lock().drain(..).for_each(Held::close);

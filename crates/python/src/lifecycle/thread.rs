@@ -1,5 +1,5 @@
-//! What the extension remembers of each thread: whether it is the main thread, and whether it is detached in a wait. (The
-//! pool that it works for is remembered by the core of pools.)
+//! The state that the extension keeps for each thread: whether it is the main thread, and whether it is detached in
+//! a wait. (The pool that it works for is remembered by the core of pools.)
 
 use std::cell::Cell;
 
@@ -23,7 +23,7 @@ const SLOTS: usize = 1024;
 
 static THREADS: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
 
-/// What other threads are told of a thread: hints. (The slot of a thread that has ended keeps its last values.)
+/// The hints about a thread for other threads. (The slot of a thread that has ended keeps its last values.)
 pub(crate) struct Slot {
     /// Whether it is detached in one of our waits.
     detached: AtomicBool,
@@ -44,20 +44,20 @@ impl Slot {
         }
     }
 
-    /// The slot of a thread.
+    /// Returns the slot of a thread.
     pub(crate) fn of(thread: ThreadIdent) -> &'static Self {
         // Identities are addresses of thread stacks, so their low bits hardly differ.
         let hash = (thread.get() >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         &THREADS[(hash >> 54) as usize % SLOTS]
     }
 
-    /// Whether the thread is detached in a wait of ours.
+    /// Returns whether the thread is detached in a wait of ours.
     pub(crate) fn is_detached(&self) -> bool {
         // Relaxed: a hint; it orders nothing.
         self.detached.load(Ordering::Relaxed)
     }
 
-    /// Whether it is likely to detach in a moment.
+    /// Returns whether it is likely to detach in a moment.
     pub(crate) fn pays_to_watch(&self) -> bool {
         // Relaxed: as above.
         let in_vain = self.in_vain.load(Ordering::Relaxed);
@@ -84,7 +84,7 @@ pub(crate) fn set_detached(detached: bool) {
         .store(detached, Ordering::Relaxed);
 }
 
-/// In the child of a fork: the thread that forked is the main thread there, and attached.
+/// For the child of a fork: records that the thread that forked is the main thread there, and attached.
 pub(super) fn become_main() {
     HANDLES_SIGNALS.set(Some(true));
     set_main();
@@ -96,7 +96,8 @@ fn set_main() {
     MAIN.store(ThreadIdent::current().get(), Ordering::Relaxed);
 }
 
-/// Whether Python handles signals on the calling thread: whether it is the main thread of the interpreter.
+/// Returns whether Python handles signals on the calling thread: whether it is the main thread of the
+/// interpreter.
 pub(crate) fn handles_signals(py: Python<'_>) -> bool {
     HANDLES_SIGNALS.get().unwrap_or_else(|| {
         // Relaxed: as in `set_main`. A thread that still sees 0 asks.

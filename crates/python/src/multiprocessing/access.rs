@@ -1,17 +1,18 @@
-//! What a receiver may do with a buffer that has arrived.
+//! The access of a receiver to a buffer that has arrived.
 
-/// What may be done with the bytes of [`Lent`](super::bytes::Lent).
+/// The allowed access to the bytes of [`Lent`](super::bytes::Lent).
 #[derive(Clone, Copy)]
 pub(super) enum Access {
     ReadOnly,
     Writable,
-    /// The first view is read-only: the unpickler's, which looks whether it has to put a read-only view in place of the object.
+    /// The first view is read-only: it is the unpickler's, which checks whether it has to replace the object by a
+    /// read-only view.
     WritableLater,
 }
 
 impl Access {
-    /// For the receiver of a buffer. The pickles that the standard library sends before Python 3.14 do not say that a buffer was
-    /// read-only, so what is made of it can be written to.
+    /// Returns the access for the receiver of a buffer. Before Python 3.14, pickles of the standard library do not
+    /// tell that a buffer was read-only, so the received object is writable.
     pub(super) fn of_buffer(was_read_only: bool) -> Self {
         match was_read_only {
             false => Access::Writable,

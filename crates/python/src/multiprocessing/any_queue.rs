@@ -1,4 +1,4 @@
-//! A queue of any order: the one difference between the classes is which message comes out next.
+//! A queue of any order: the classes differ only in which message comes out next.
 
 use interlock_shm::{
     Awaited, Error, Message, Object, Order, OrderedQueue, Queue, Rank, Shutdown, Side, Taken,
@@ -10,13 +10,13 @@ use super::family::{Family, open};
 use super::message::Outgoing;
 use super::shared::refused;
 
-/// Each method is the engine's of that name.
+/// Each method calls the engine's method of the same name.
 pub(super) enum AnyQueue {
     Fifo(Queue),
     Ordered(OrderedQueue),
 }
 
-/// Evaluates an expression about the queue, whichever it is.
+/// Evaluates an expression for either kind of queue.
 macro_rules! either {
     ($any:expr, $queue:ident => $call:expr) => {
         match $any {
@@ -36,7 +36,7 @@ impl AnyQueue {
         made.map_err(refused)
     }
 
-    /// The queue of this number. The arena knows which one it is.
+    /// Opens the queue with this number. The arena knows its kind.
     pub(super) fn open(family: &Family, number: u32) -> PyResult<Self> {
         open(family, number, |arena, id| {
             let fifo = Queue::open(arena, id).map(AnyQueue::Fifo);
@@ -61,7 +61,7 @@ impl AnyQueue {
         either!(self, queue => queue.is_full())
     }
 
-    /// Whether each message needs a rank.
+    /// Returns whether each message needs a rank.
     #[inline]
     pub(super) fn is_ranked(&self) -> bool {
         matches!(self, AnyQueue::Ordered(queue) if queue.order() == Order::Rank)
@@ -75,7 +75,8 @@ impl AnyQueue {
         }
     }
 
-    /// Puts a message as [`put_parts`](Self::put_parts) does. Other threads run while a large one is copied, if nobody can change it.
+    /// Puts a message as [`put_parts`](Self::put_parts) does. Other threads run while a large message is copied, if
+    /// no code can change its bytes.
     #[inline]
     pub(super) fn put(
         &self,
@@ -104,7 +105,8 @@ impl AnyQueue {
         }
     }
 
-    /// Returns how many messages were put, and why not all. If ranks are the order, each has one.
+    /// Puts many messages. Returns how many were put, and why not all were. If the order is by rank, each message
+    /// has a rank.
     pub(super) fn put_many<'m>(
         &self,
         ranks: &[Rank],
@@ -137,7 +139,7 @@ impl AnyQueue {
         either!(self, queue => queue.get_with(context, read))
     }
 
-    /// A queue of another order than the first gives one message at a time.
+    /// Gets several messages. A queue that is not first in, first out gives only one at a time.
     pub(super) fn get_many<E: From<Error>>(
         &self,
         most: usize,

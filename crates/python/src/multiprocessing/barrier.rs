@@ -12,7 +12,7 @@ use super::shared::{Shared, deadline, refused};
 use crate::blocking;
 use crate::errors::{self, Failure};
 
-/// The engine's part of `multiprocessing.Barrier`: a point that several threads, of whatever processes, pass together.
+/// The engine's part of `multiprocessing.Barrier`: a point that several threads, in any processes, pass together.
 ///
 /// Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Barrier.
 #[pyclass(frozen, subclass, name = "Barrier", module = "interlock._interlock")]
@@ -47,7 +47,7 @@ impl SharedBarrier {
         Ok(SharedHandle { object })
     }
 
-    /// Waits for the others. The last to come calls `action` first. Returns the caller's number.
+    /// Waits for the other parties. The last party to come calls `action` first. Returns the caller's number.
     fn _interlock_wait(
         &self,
         py: Python<'_>,

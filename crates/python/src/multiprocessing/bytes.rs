@@ -1,4 +1,4 @@
-//! Bytes of Python objects, and bytes in shared memory as such: messages, and the storage of `ctypes` objects.
+//! The bytes of Python objects, and bytes in shared memory: messages, and the storage of `ctypes` objects.
 
 #![expect(
     unsafe_code,
@@ -36,7 +36,7 @@ impl<'py> Buffer<'py> {
     }
 
     /// # Errors
-    /// As [`of`](Self::of), or it is read-only.
+    /// The same as for [`of`](Self::of), or the buffer is read-only.
     pub(super) fn writable(object: &Bound<'py, PyAny>) -> PyResult<Self> {
         Self::get(object, ffi::PyBUF_SIMPLE | ffi::PyBUF_WRITABLE)
     }
@@ -63,7 +63,7 @@ impl<'py> Buffer<'py> {
         }
     }
 
-    /// The part of them that the arguments of `send_bytes()` say, or what is wrong with these.
+    /// Returns the part of the bytes that the arguments of `send_bytes()` select, or the error in the arguments.
     pub(super) fn part(&self, offset: isize, size: Option<isize>) -> Result<&[u8], &'static str> {
         let offset = usize::try_from(offset).map_err(|_| "offset is negative")?;
         let rest = self.bytes().get(offset..).ok_or("buffer length < offset")?;
@@ -74,12 +74,12 @@ impl<'py> Buffer<'py> {
         }
     }
 
-    /// Whether the exporter lets nobody write to them.
+    /// Returns whether the exporter allows no writes to the bytes.
     pub(super) fn is_read_only(&self) -> bool {
         self.view.readonly != 0
     }
 
-    /// The bytes of a buffer that is [`writable`](Self::writable).
+    /// Returns the bytes of a buffer that is [`writable`](Self::writable).
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         match self.view.len {
             length if length > 0 && self.view.readonly == 0 => {
@@ -128,7 +128,7 @@ impl MessageView {
     }
 }
 
-/// Fills a view of bytes which the object `owner` keeps where they are.
+/// Fills a view of bytes that the object `owner` keeps in place.
 ///
 /// # Safety
 /// The bytes are there as long as `owner` lives, and others do not mind if they are written to, unless `is_read_only`. `view` is a view
@@ -149,7 +149,7 @@ unsafe fn fill(
     }
 }
 
-/// Bytes that came beside a pickle: what the objects of the pickle have for their memory.
+/// Bytes that came beside a pickle: the memory of the pickle's objects.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(super) struct Lent {
     memory: Memory,
@@ -163,7 +163,7 @@ enum Memory {
         loan: Arc<Loan>,
         place: Range<usize>,
     },
-    /// Nobody else has it, so it keeps its length.
+    /// No other code has it, so it keeps its length.
     Copy(Py<PyByteArray>),
 }
 
@@ -216,7 +216,7 @@ impl Lent {
     }
 }
 
-/// A new bytes object of `length` bytes, all of which `fill` writes.
+/// Returns a new bytes object of `length` bytes, all of which `fill` writes.
 pub(super) fn filled<'py>(
     py: Python<'py>,
     length: usize,
@@ -233,7 +233,7 @@ pub(super) fn filled<'py>(
     Ok(object)
 }
 
-/// As [`filled`], a `bytearray`.
+/// Like [`filled`], but for a `bytearray`.
 pub(super) fn filled_array<'py>(
     py: Python<'py>,
     length: usize,

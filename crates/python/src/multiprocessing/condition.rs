@@ -42,8 +42,8 @@ impl SharedCondition {
         Ok(SharedHandle { object })
     }
 
-    /// Releases the lock, which the calling thread holds; waits to be notified; acquires the lock again. Returns whether it was
-    /// notified.
+    /// Releases the lock, which the calling thread holds, waits for a notification, and acquires the lock again.
+    /// Returns whether it was notified.
     fn _interlock_wait(
         &self,
         py: Python<'_>,
@@ -57,13 +57,13 @@ impl SharedCondition {
         Ok(waited.wake == Wake::Notified)
     }
 
-    /// Notifies the first `most` that wait.
+    /// Notifies the first `most` waiting threads.
     fn _interlock_notify(&self, most: usize) -> PyResult<()> {
         self.engine.get()?.notify(most);
         Ok(())
     }
 
-    /// How many wait.
+    /// Return how many wait.
     fn _interlock_waiting(&self) -> PyResult<usize> {
         self.engine.get().map(Condition::waiting)
     }

@@ -33,8 +33,9 @@ static OVER_DESCRIPTOR: Imported = Imported::new("interlock.multiprocessing._con
 
 /// The engine's part of `multiprocessing.connection.Connection`, for those that `Pipe()` makes.
 ///
-/// Messages go through shared memory. The descriptor is there for a program that asks for it, and is rung only then. Blocking calls
-/// end with Ctrl-C. Follows https://docs.python.org/3/library/multiprocessing.html#multiprocessing.connection.Connection.
+/// Messages go through shared memory. The descriptor exists for programs that ask for it, and is rung only after
+/// that. Blocking calls end with Ctrl-C. Follows
+/// https://docs.python.org/3/library/multiprocessing.html#multiprocessing.connection.Connection.
 #[pyclass(frozen, subclass, name = "_ConnectionBase", module = "interlock._interlock")]
 pub(crate) struct SharedConnection {
     /// None when it is closed.
@@ -288,7 +289,7 @@ impl SharedConnection {
         }
     }
 
-    /// As `recv()`, under a lock, which is released before the object is made.
+    /// Like `recv()`, under a lock that is released before the object is created.
     fn _interlock_recv<'py>(&self, lock: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = lock.py();
         lock.call_method0(intern!(py, "acquire"))?;
@@ -351,7 +352,7 @@ impl SharedConnection {
         }
     }
 
-    /// `None` if messages go through the descriptor.
+    /// Returns `None` if messages go through the descriptor.
     #[inline]
     fn receive(&self, py: Python<'_>) -> PyResult<Option<Incoming>> {
         let ends = self.reading(py)?;
@@ -381,7 +382,7 @@ impl SharedConnection {
         let facts = (ends.doorbell.descriptor(), self.readable(), self.writable());
         let standard = OVER_DESCRIPTOR.get(py)?.call1(facts)?;
         let outcome = standard.call_method1(method, args);
-        // It receives no more after a message that was too long.
+        // The connection receives nothing more after a message that was too long.
         if standard.getattr(intern!(py, "closed"))?.is_truthy()? {
             self.close(py);
         } else if !standard.getattr(intern!(py, "readable"))?.is_truthy()? {
@@ -391,7 +392,7 @@ impl SharedConnection {
         outcome
     }
 
-    /// A message was longer than the program allows: nothing can be received any more.
+    /// Called when a message was longer than the program allows: nothing can be received any more.
     #[cold]
     fn bad_length(&self, py: Python<'_>) -> PyErr {
         match self.writable() {

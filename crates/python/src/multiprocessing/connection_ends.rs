@@ -1,4 +1,4 @@
-//! A connection's ends of its two channels.
+//! The ends of a connection's two channels.
 
 use std::sync::{Arc, Weak};
 
@@ -12,21 +12,21 @@ use super::message::Outgoing;
 use super::shared::refused;
 use crate::blocking;
 
-/// The kernel's number of the error of a pipe that nobody reads: the same on all of Linux.
+/// The kernel's error number for a pipe without a reader: the same on all of Linux.
 const EPIPE: i32 = 32;
 
-/// What a connection has in the engine: one end of each direction that it has. They are dropped before the descriptor is closed: a
-/// reader that sees it closed finds the end of the file.
+/// The engine's part of a connection: one end for each of its directions. They are dropped before the descriptor is
+/// closed, so that a reader that sees the descriptor closed finds the end of the file.
 pub(super) struct Ends {
     pub(super) reader: Option<ChannelReader>,
     pub(super) writer: Option<ChannelWriter>,
     pub(super) doorbell: Arc<Doorbell>,
-    /// The descriptor of the other connection, as long as that is open in this process, too.
+    /// The descriptor of the other connection, as long as that connection is open in this process, too.
     other: Weak<Doorbell>,
 }
 
 impl Ends {
-    /// These ends ring, and hear, `doorbell`. The other connection of the pipe has `other`.
+    /// Makes the ends ring and hear `doorbell`. The other connection of the pipe has `other`.
     pub(super) fn new(
         (reader, writer): (Option<ChannelReader>, Option<ChannelWriter>),
         doorbell: &Arc<Doorbell>,
@@ -40,8 +40,9 @@ impl Ends {
         }
     }
 
-    /// The program asks for the descriptor, and may read and write it: each direction that nobody has used goes through it from now on.
-    /// For that this process needs both descriptors. Another direction's descriptor only tells that there is a message.
+    /// Called when the program asks for the descriptor, and may read and write it. Moves each direction that no
+    /// process has used to the descriptor, if this process has both descriptors. For other directions, the
+    /// descriptor only tells that there is a message.
     pub(super) fn look_inside(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let other = self.other.upgrade();
         if let (Some(writer), Some(hears)) = (&self.writer, &other) {
@@ -56,7 +57,7 @@ impl Ends {
         Ok(())
     }
 
-    /// The end that receives. OSError if the connection has none.
+    /// Returns the end that receives. OSError if the connection has none.
     #[inline]
     pub(super) fn reader(&self) -> PyResult<&ChannelReader> {
         match &self.reader {
@@ -65,7 +66,7 @@ impl Ends {
         }
     }
 
-    /// The end that sends. OSError if the connection has none.
+    /// Returns the end that sends. OSError if the connection has none.
     #[inline]
     pub(super) fn writer(&self) -> PyResult<&ChannelWriter> {
         match &self.writer {
@@ -74,7 +75,8 @@ impl Ends {
         }
     }
 
-    /// Sends a message. Blocks until there is room. Returns `false`, and has sent nothing, if messages go through the descriptor.
+    /// Sends a message. Blocks until there is room. If messages go through the descriptor, sends nothing, and
+    /// returns `false`.
     #[inline]
     pub(super) fn send(&self, py: Python<'_>, message: &Outgoing<'_>) -> PyResult<bool> {
         let writer = self.writer()?;
@@ -93,7 +95,7 @@ impl Ends {
     }
 }
 
-/// The error of a connection, as Python has it.
+/// Converts the error of a connection to Python's.
 #[cold]
 pub(super) fn failure(error: Error) -> PyErr {
     match error {

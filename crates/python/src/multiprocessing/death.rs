@@ -1,4 +1,4 @@
-//! What Python code is told of the death of a process that held something.
+//! Warnings and exceptions about the death of a process that held a lock or permits.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::imported::Imported;
 static WARN: Imported = Imported::new("interlock._owner_died", "warn");
 static ERROR: Imported = Imported::new("interlock._owner_died", "error");
 
-/// What a process is called in messages: its id, `multiprocessing`'s name for it, and its exit code, as far as they are known.
+/// The description of a process in messages: its id, its name in `multiprocessing`, and its exit code, as far as
+/// they are known.
 type Known = (Option<u32>, Option<String>, Option<i32>);
 
 fn known(arena: &Arc<Arena>, name: Name) -> Known {
@@ -23,7 +24,7 @@ fn known(arena: &Arc<Arena>, name: Name) -> Known {
     }
 }
 
-/// As `Process.exitcode` has it.
+/// Returns the exit code as in `Process.exitcode`.
 pub(crate) fn exit_code(ended: Ended) -> i32 {
     match ended {
         Ended::Exited(code) => code,
@@ -34,7 +35,7 @@ pub(crate) fn exit_code(ended: Ended) -> i32 {
 /// Warns that `name` died while it held `what`.
 ///
 /// # Errors
-/// The program's filters make an exception of the warning.
+/// The program's filters turn the warning into an exception.
 #[cold]
 #[inline(never)]
 pub(super) fn warn(py: Python<'_>, arena: &Arc<Arena>, name: Name, what: &str) -> PyResult<()> {
@@ -42,7 +43,7 @@ pub(super) fn warn(py: Python<'_>, arena: &Arc<Arena>, name: Name, what: &str) -
     WARN.get(py)?.call1((what, pid, label, code)).map(drop)
 }
 
-/// The exception of an object that is refused because `name` died while it held it.
+/// Returns the exception of an object that is refused because `name` died while it held it.
 #[cold]
 #[inline(never)]
 pub(super) fn error(py: Python<'_>, arena: &Arc<Arena>, name: Name, what: &str) -> PyErr {
@@ -58,7 +59,7 @@ static LOST: Imported = Imported::new("interlock._owner_died", "warn_of_lost_per
 /// Warns that `lost` permits of a semaphore were lost.
 ///
 /// # Errors
-/// The program's filters make an exception of the warning.
+/// The program's filters turn the warning into an exception.
 #[cold]
 pub(super) fn warn_of_lost_permits(py: Python<'_>, lost: u32) -> PyResult<()> {
     LOST.get(py)?.call1((lost,)).map(drop)
@@ -66,7 +67,7 @@ pub(super) fn warn_of_lost_permits(py: Python<'_>, lost: u32) -> PyResult<()> {
 
 static BARRIER_MESSAGE: Imported = Imported::new("interlock._owner_died", "barrier_message");
 
-/// What the error of a barrier says that broke when `name` died.
+/// Returns the message for a barrier that broke when `name` died.
 #[cold]
 pub(super) fn barrier_message(py: Python<'_>, arena: &Arc<Arena>, name: Name) -> PyResult<String> {
     let (pid, label, code) = known(arena, name);

@@ -42,7 +42,7 @@ impl SharedEvent {
         Ok(SharedHandle { object })
     }
 
-    /// Whether the flag is set. Never blocks.
+    /// Return whether the flag is set. Never blocks.
     #[inline]
     fn is_set(&self) -> PyResult<bool> {
         self.engine.get().map(Event::is_set)

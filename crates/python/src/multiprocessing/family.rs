@@ -1,4 +1,4 @@
-//! The family of processes, and how an object is handed to a process that is being started.
+//! The family of processes, and the handles by which a process that is being started gets objects.
 
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ impl Family {
     }
 }
 
-/// An object of a family, whatever it is, for the process that hands it on.
+/// An object of a family, of any kind, for the process that hands it on.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct SharedHandle {
     pub(super) object: Object,
@@ -127,10 +127,10 @@ impl SharedHandle {
     }
 }
 
-/// The engine's object of this number, by its `open`.
+/// Returns the engine's object of this number, by its `open`.
 ///
 /// # Errors
-/// There is none, or this process was not given it.
+/// There is no such object, or this process was not given it.
 pub(crate) fn open<T>(
     family: &Family,
     number: u32,

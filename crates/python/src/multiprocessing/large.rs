@@ -11,10 +11,11 @@ use pyo3::types::{PyByteArray, PyBytes};
 use super::bytes::{filled, filled_array};
 use crate::blocking;
 
-/// Objects of this length have large pages of the machine in them.
+/// Objects of at least this length contain large pages of the machine.
 pub(super) const HUGE: usize = 4 << 20;
 
-/// A bytes object with what `taken` has behind its first byte. Other threads run while a large one is copied.
+/// Returns a bytes object with the bytes of `taken` behind the first one. Other threads run while a large message
+/// is copied.
 pub(super) fn bytes_of(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyBytes>> {
     let length = taken.len().saturating_sub(1);
     if length < HUGE {
@@ -23,7 +24,7 @@ pub(super) fn bytes_of(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyByt
     filled(py, length, |into| {
         if taken.pages_stay() {
             expect_all(into);
-        } // Otherwise the small pages that go back meanwhile are at hand, and in the processor's cache.
+        } // Otherwise the small pages that go back meanwhile can be used again, and are in the processor's cache.
         blocking::aside(py, || {
             taken.move_out(|at, bytes| match at {
                 0 => write(into, 0, bytes.get(1..).unwrap_or_default()),
@@ -33,7 +34,7 @@ pub(super) fn bytes_of(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyByt
     })
 }
 
-/// A bytes object with a part of a message. Other threads run while it is copied.
+/// Returns a bytes object with a part of a message. Other threads run while it is copied.
 pub(super) fn bytes_of_part<'py>(
     py: Python<'py>,
     taken: &Taken,
@@ -42,7 +43,7 @@ pub(super) fn bytes_of_part<'py>(
     filled(py, place.len(), |into| copy_part(py, taken, place, into))
 }
 
-/// The same as a `bytearray`.
+/// Returns the same as a `bytearray`.
 pub(super) fn array_of_part<'py>(
     py: Python<'py>,
     taken: &Taken,

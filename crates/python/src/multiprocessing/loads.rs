@@ -52,7 +52,7 @@ impl Kind {
     }
 }
 
-/// What stands before the pickle, of `length` bytes, in a message with buffers of these lengths.
+/// Returns the bytes before the pickle, which has `length` bytes, in a message with these buffers.
 pub(super) fn head(length: usize, buffers: impl ExactSizeIterator<Item = (usize, Kind)>) -> Vec<u8> {
     let mut head = vec![WITH_BUFFERS, 0, 0, 0];
     head.extend((buffers.len() as u32).to_le_bytes());
@@ -63,14 +63,15 @@ pub(super) fn head(length: usize, buffers: impl ExactSizeIterator<Item = (usize,
     head
 }
 
-/// The object of a pickle.
+/// Returns the object of a pickle.
 #[inline]
 pub(super) fn loads<'py>(py: Python<'py>, pickle: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     LOADS.get(py)?.call1((pickle,))
 }
 
-/// The object of a message that has buffers. A buffer becomes a view of shared memory, which this process keeps as long
-/// as the view lives; a copy, if too much memory is lent already; or an object with bytes of its own.
+/// Returns the object of a message that has buffers. A buffer becomes a view of shared memory, which this
+/// process keeps as long as the view lives; a copy, if too much memory is lent already; or an object with
+/// bytes of its own.
 #[cold]
 pub(super) fn load_with_buffers(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
     let word = |at: usize| {

@@ -13,14 +13,14 @@ use super::shared::{LastThread, Shared, deadline, refused};
 use crate::blocking;
 use crate::convert::Truth;
 
-/// What one of these objects is in the engine.
+/// The engine's object behind one of these classes.
 enum Engine {
     Lock(Lock),
     RLock(RLock),
     Semaphore { semaphore: Semaphore, most: u32 },
 }
 
-/// What becomes of a permit when the process that took it dies.
+/// What happens to a permit when the process that took it dies.
 #[derive(Clone, Copy)]
 enum Permit {
     /// It stays taken: another process may give it back.
@@ -51,7 +51,8 @@ impl Engine {
         }
     }
 
-    /// Acquires it if that takes one access. `false` says nothing: `acquire` tells.
+    /// Acquires it if that takes a single access. `false` says nothing about the object: the caller then calls
+    /// `acquire`.
     #[inline(always)]
     fn acquire_free(&self, permit: Permit) -> bool {
         match self {
@@ -95,7 +96,7 @@ impl Engine {
         }
     }
 
-    /// Whether the calling process holds the lock.
+    /// Returns whether the calling process holds the lock.
     fn is_of_this_process(&self) -> bool {
         let owner = self.owner();
         !owner.is_none() && owner == self.object().arena().me()
@@ -110,9 +111,9 @@ impl Engine {
 pub(crate) struct SharedLock {
     engine: Shared<Engine>,
     thread: LastThread,
-    /// Whether this process is not to be warned of deaths.
+    /// Whether this process gets no warnings of deaths.
     ignores: AtomicBool,
-    /// Of how many lost permits this process has warned.
+    /// The number of lost permits that this process has warned of.
     lost: AtomicU32,
 }
 
@@ -167,7 +168,7 @@ impl SharedLock {
         Ok(SharedHandle { object })
     }
 
-    /// Whether the deaths of owners are no matter for this process.
+    /// Return whether this process ignores the deaths of owners.
     fn _interlock_ignores(&self) -> bool {
         // Relaxed: it is set with the lock.
         self.ignores.load(Ordering::Relaxed)
@@ -223,7 +224,7 @@ impl SharedLock {
         })
     }
 
-    // What the inner object of a standard lock has. (`_locks.SemLock`)
+    // The attributes of a standard lock's inner object. (`_locks.SemLock`)
 
     fn _count(&self) -> PyResult<u32> {
         let engine = self.engine.get()?;
@@ -260,13 +261,13 @@ impl SharedLock {
         })
     }
 
-    /// As `SemLock.kind`: 0 for an RLock, 1 for the others.
+    /// Like `SemLock.kind`: 0 for an RLock, 1 for the others.
     fn _interlock_kind(&self) -> PyResult<u32> {
         let engine = self.engine.get()?;
         Ok(u32::from(!matches!(engine, Engine::RLock(_))))
     }
 
-    /// The child of a fork owns none of its parent's locks: nothing is to be done.
+    /// Does nothing: the child of a fork owns none of its parent's locks.
     fn _after_fork(&self) {}
 }
 
@@ -286,7 +287,7 @@ impl SharedLock {
         self.engine.get()?.release(Permit::Guarded)
     }
 
-    /// Waits for a condition, whose lock this is.
+    /// Waits for a condition that belongs to this lock.
     pub(super) fn wait_for(
         &self,
         py: Python<'_>,
@@ -309,7 +310,7 @@ impl SharedLock {
         })
     }
 
-    /// Warns that the lock was acquired after `name` died, if that is wanted.
+    /// Warns that the lock was acquired after `name` died, unless this process ignores deaths.
     pub(super) fn warn_of_death(&self, py: Python<'_>, name: Name) -> PyResult<()> {
         match self._interlock_ignores() {
             true => Ok(()),
@@ -335,7 +336,7 @@ impl SharedLock {
         self.acquire_slow(py, permit, deadline)
     }
 
-    /// Goes on after a try by one access.
+    /// Goes on after an attempt by a single access has failed.
     #[inline(never)]
     fn acquire_slow(&self, py: Python<'_>, permit: Permit, deadline: Deadline) -> PyResult<bool> {
         let engine = self.engine.get()?;

@@ -17,12 +17,12 @@ use crate::blocking;
 use crate::convert::Truth;
 use crate::errors::{self, Failure};
 
-/// How many items to take from an iterable at a time; it may be endless.
+/// How many items to take from an iterable at a time, because it may be endless.
 const MOST_ITEMS: usize = 1024;
-/// How many bytes are copied at a time, if no single item has more.
+/// How many bytes are copied at a time, unless a single item has more.
 const MOST_BYTES: usize = 256 << 10;
 
-/// Items that were taken from an iterable, and their messages: what is not put yet.
+/// Items that were taken from an iterable and are not put yet, and their messages.
 #[derive(Default)]
 struct Chunk<'py> {
     items: Vec<Bound<'py, PyAny>>,
@@ -40,7 +40,7 @@ enum End {
 }
 
 impl<'py> Chunk<'py> {
-    /// The next items. One that raises is the last.
+    /// Takes the next items. The first error ends the chunk.
     fn take(
         queue: &Bound<'py, SharedQueue>,
         items: &mut impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
@@ -84,7 +84,7 @@ impl<'py> Chunk<'py> {
         Ok(true)
     }
 
-    /// Puts the messages, and returns how many were put, and why not all.
+    /// Puts the messages. Returns how many were put, and why not all were.
     fn put(&self, py: Python<'py>, queue: &AnyQueue, deadline: Deadline) -> (usize, PyResult<()>) {
         let put = Cell::new(0);
         let mut start = 0;
@@ -103,13 +103,13 @@ impl<'py> Chunk<'py> {
     }
 }
 
-/// The error of an item that can't be pickled: it was taken from the iterable, and is not in the queue.
+/// Returns the error of an item that can't be pickled, which was taken from the iterable and is not in the queue.
 #[cold]
 fn not_put_one<'py>(py: Python<'py>, error: PyErr, item: Bound<'py, PyAny>) -> PyErr {
     with_list(py, error, "remaining", vec![item])
 }
 
-/// `error`, whose attribute `name` lists `items`.
+/// Adds an attribute `name` that lists `items` to `error`.
 #[cold]
 fn with_list<'py>(py: Python<'py>, error: PyErr, name: &str, items: Vec<Bound<'py, PyAny>>) -> PyErr {
     let exception = errors::exception(py, error);
@@ -185,8 +185,8 @@ pub(super) fn get<'py>(
     }
 }
 
-/// Takes messages: waits for the first, and takes what else is there. If an error comes after the first one, they are taken
-/// nevertheless.
+/// Takes messages: waits for the first, and takes the others that are there. If an error comes after the first
+/// message, the taken ones are returned nevertheless.
 fn take(py: Python<'_>, queue: &AnyQueue, most: usize, deadline: Deadline) -> (Vec<Incoming>, PyResult<()>) {
     let incoming = RefCell::new(Vec::new());
     let get = |context: &mut WaitContext<'_>| {
@@ -198,7 +198,7 @@ fn take(py: Python<'_>, queue: &AnyQueue, most: usize, deadline: Deadline) -> (V
         })
     };
     let mut outcome = blocking::wait(py, deadline, get);
-    // A large message comes alone, and so do those of another order.
+    // A large message comes alone, and so does each message of a queue of another order.
     while matches!(outcome, Ok(Ok(_))) && incoming.borrow().len() < most && !queue.is_empty() {
         outcome = blocking::go_on_waiting(py, Deadline::PASSED, get);
     }

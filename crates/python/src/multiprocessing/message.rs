@@ -1,6 +1,7 @@
-//! How objects travel: plain ones by their value, all others as pickles.
+//! The messages in which objects travel: plain objects by value, all others as pickles.
 //!
-//! The first byte of a message says what it is; the value follows. The rest of a pickle is loaded when the queue's lock is released.
+//! The first byte of a message is its kind; the value follows. A pickle is loaded only when the queue's lock is
+//! released.
 
 use interlock_shm::{Message, Taken};
 use pyo3::prelude::*;
@@ -25,16 +26,16 @@ pub(super) const PICKLE: u8 = b'p';
 pub(crate) enum Outgoing<'a> {
     Constant(u8),
     Word(u8, [u8; 8]),
-    /// Nobody can change the bytes.
+    /// No other code can change the bytes.
     Bytes(u8, &'a [u8]),
-    /// Another thread may change them.
+    /// Another thread may change the bytes.
     Loose(u8, &'a [u8]),
-    /// The kind is in the first part. `true`: nobody can change them.
+    /// The kind is in the first part. `true` means that no other code can change the bytes.
     Parts(Vec<&'a [u8]>, bool),
 }
 
 impl<'a> Outgoing<'a> {
-    /// `None` if the object has to be pickled.
+    /// Returns `None` if the object has to be pickled.
     #[inline]
     pub(crate) fn plain(object: &'a Bound<'_, PyAny>) -> Option<Self> {
         if let Ok(number) = object.cast_exact::<PyInt>() {
@@ -60,12 +61,12 @@ impl<'a> Outgoing<'a> {
         Some(Outgoing::Word(FLOAT, number.value().to_le_bytes()))
     }
 
-    /// An object's pickle, of which nobody can change the bytes.
+    /// Makes the message of a pickle whose bytes no other code can change.
     pub(crate) fn pickle(pickle: &'a [u8]) -> Self {
         Outgoing::Bytes(PICKLE, pickle)
     }
 
-    /// Bytes that count as a pickle, and that another thread may change.
+    /// Makes the message of bytes that count as a pickle, and that another thread may change.
     pub(super) fn loose_pickle(bytes: &'a [u8]) -> Self {
         Outgoing::Loose(PICKLE, bytes)
     }
@@ -83,7 +84,8 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// As [`with`](Self::with). Other threads run while `put` copies many bytes, if nobody can change these meanwhile.
+    /// Like [`with`](Self::with). Other threads run while `put` copies many bytes, if no other code can change
+    /// these meanwhile.
     #[inline]
     pub(crate) fn with_aside<R: Send>(&self, py: Python<'_>, put: impl FnOnce(&[&[u8]]) -> R + Send) -> R {
         match self.is_huge_and_steady() {
@@ -106,7 +108,7 @@ impl<'a> Outgoing<'a> {
 pub(crate) enum Incoming {
     Object(Py<PyAny>),
     Pickle(Py<PyBytes>),
-    /// A large message, which still lies in shared memory.
+    /// A large message, which is still in shared memory.
     Large(Taken),
 }
 
@@ -128,7 +130,7 @@ impl Incoming {
         })
     }
 
-    /// The object.
+    /// Returns the object.
     #[inline]
     pub(crate) fn object(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         match self {
@@ -138,7 +140,7 @@ impl Incoming {
         }
     }
 
-    /// The bytes of a message that was sent as bytes, or as a pickle; otherwise the object that it is.
+    /// Returns the bytes of a message that was sent as bytes or as a pickle, and otherwise the object.
     pub(super) fn bytes(self, py: Python<'_>) -> PyResult<Raw> {
         Ok(match self {
             Incoming::Object(object) => Raw::Object(object),
@@ -167,7 +169,7 @@ impl Raw {
         }
     }
 
-    /// The bytes. `dumps` makes a pickle of an object.
+    /// Returns the bytes. `dumps` makes a pickle of an object.
     pub(super) fn into_bytes<'py>(
         self,
         py: Python<'py>,
@@ -188,7 +190,7 @@ fn kind_of(taken: &Taken) -> u8 {
     kind
 }
 
-/// The object that a large message has, when no lock is held.
+/// Returns the object of a large message. The caller holds no lock.
 #[cold]
 fn large_object(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
     match kind_of(&taken) {
@@ -197,7 +199,7 @@ fn large_object(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
             let text = PyString::from_bytes(py, bytes.get(1..).unwrap_or_default())?;
             Ok(text.into_any())
         }),
-        // It is loaded from where it lies.
+        // It is loaded in place.
         PICKLE => loads(py, MessageView::new(taken, 1).into_pyobject(py)?.into_any()),
         WITH_BUFFERS => load_with_buffers(py, taken),
         _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?.object(py),
@@ -231,7 +233,7 @@ fn read(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) 
     }))
 }
 
-/// A text of `length` bytes.
+/// Returns a text of `length` bytes.
 fn text(py: Python<'_>, length: usize, copy: impl Fn(usize, &mut [u8]) -> bool) -> PyResult<Py<PyAny>> {
     let mut short = [0; 256];
     let mut long = Vec::new();

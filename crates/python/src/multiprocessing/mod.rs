@@ -42,8 +42,8 @@ pub(crate) use watch::QueueWatch;
 
 use pyo3::prelude::*;
 
-/// Adds the classes of shared objects to the module. Each is called as the standard class, because messages about bad arguments say that
-/// name, and is in the module by its own.
+/// Adds the classes of shared objects to the module. Each class is named like the standard class, because messages
+/// about bad arguments contain that name. In the module it is stored under its own name.
 pub(crate) fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("SharedBarrier", py.get_type::<SharedBarrier>())?;

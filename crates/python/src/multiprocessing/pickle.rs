@@ -14,16 +14,16 @@ pub(crate) enum Pickle<'py> {
     Parts(Parts<'py>),
 }
 
-/// The parts of a pickle, and what travels beside it.
+/// The parts of a pickle, and the buffers beside it.
 pub(crate) struct Parts<'py> {
     head: Vec<u8>,
     pickle: Vec<Piece<'py>>,
     buffers: Vec<Beside<'py>>,
-    /// Whether nobody can change their bytes.
+    /// Whether no other code can change their bytes.
     is_steady: bool,
 }
 
-/// A piece of a pickle: the first bytes of a buffer, or the opcode that takes what travels beside the pickle next.
+/// A piece of a pickle: the first bytes of a buffer, or the opcode that takes the next buffer beside the pickle.
 enum Piece<'py> {
     First(usize, Buffer<'py>),
     NextBuffer,
@@ -38,7 +38,7 @@ impl Piece<'_> {
     }
 }
 
-/// A buffer that travels beside the pickle, and what its receiver gets.
+/// A buffer that travels beside the pickle, and the kind of object that its receiver gets.
 struct Beside<'py> {
     buffer: Buffer<'py>,
     kind: Kind,
@@ -52,7 +52,7 @@ const BYTEARRAY8: u8 = 0x96;
 const NEXT_BUFFER: u8 = 0x97;
 
 impl<'py> Pickle<'py> {
-    /// What `dump()` of `_pickling` has returned.
+    /// Converts the result of `dump()` of `_pickling`.
     #[inline]
     pub(crate) fn of(dumped: Bound<'py, PyAny>) -> PyResult<Self> {
         match dumped.cast_into::<PyBytes>() {
@@ -85,7 +85,8 @@ impl<'py> Parts<'py> {
             Ok(Beside { buffer, kind })
         });
         let mut buffers = beside.collect::<PyResult<Vec<_>>>()?;
-        // The opcodes for those that are there already stand somewhere in the pieces, and all are taken in their order.
+        // The opcodes for the present buffers are somewhere in the pieces already, and all buffers are taken in
+        // order.
         let pickle = match buffers.is_empty() {
             true => without_large(pieces, &mut buffers)?,
             false => pieces.iter().map(whole).collect::<PyResult<_>>()?,
@@ -129,8 +130,8 @@ fn whole<'py>(piece: &Bound<'py, PyAny>) -> PyResult<Piece<'py>> {
     Ok(Piece::First(buffer.bytes().len(), buffer))
 }
 
-/// The pieces that a pickler has written, without large `bytes` and `bytearray`, which go to `beside`: the receiver can make these in large
-/// pages, and the unpickler can't.
+/// Returns the pieces that a pickler has written, without large `bytes` and `bytearray`, which go to `beside`: the
+/// receiver can create these in large pages, and the unpickler can't.
 ///
 /// The pickler writes such an object as a piece of its own, behind its opcode and its length.
 fn without_large<'py>(
@@ -155,7 +156,8 @@ fn without_large<'py>(
     Ok(pickle)
 }
 
-/// How many of the last bytes of `before` announce that `object`, of `length` bytes, follows as it is, and what it is then.
+/// Returns how many of the last bytes of `before` announce that `object`, of `length` bytes, follows as it
+/// is, and what it is then.
 fn announced(before: &[u8], object: &Bound<'_, PyAny>, length: usize) -> Option<(usize, Kind)> {
     let ends_with = |opcode: u8, length: &[u8]| {
         let rest = before.strip_suffix(length);

@@ -1,7 +1,8 @@
-//! Calls that need no pickler: of a function that a module has under its own name, with plain arguments.
+//! Calls that need no pickler: calls of a function that its module contains under the function's name, with plain
+//! arguments.
 //!
-//! The kind; the module's name and the function's, each behind its length (2 bytes); the number of arguments (1 byte); and each argument as
-//! the message that a queue would have of it, behind its length (4 bytes).
+//! The kind; the module's name and the function's, each behind its length (2 bytes); the number of arguments (1
+//! byte); and each argument as its message in a queue would be, behind its length (4 bytes).
 
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyString, PyTuple};
@@ -18,7 +19,8 @@ pub(crate) const PLAIN_CALL: u8 = b'c';
 /// A longer call is left to the pickler.
 const LONGEST: usize = 16 << 10;
 
-/// The message of a call, or `None` if it needs a pickler: that makes the same of it, or refuses it.
+/// Returns the message of a call, or `None` if it needs a pickler, which then either encodes the call, or refuses
+/// it.
 pub(crate) fn encoded(
     function: &Bound<'_, PyAny>,
     args: &Bound<'_, PyTuple>,
@@ -67,7 +69,7 @@ pub(crate) fn encoded(
     Ok(Some(message))
 }
 
-/// Whether it is a function of Python, or one of a module in C.
+/// Returns whether it is a Python function, or a function of a module in C.
 fn is_function(function: &Bound<'_, PyAny>) -> PyResult<bool> {
     if function.cast_exact::<PyFunction>().is_ok() {
         return Ok(true);
@@ -79,7 +81,8 @@ fn is_function(function: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(of.cast_exact::<PyModule>().is_ok())
 }
 
-/// The module of a function and its name there. `None` if another process would not find it by these.
+/// Returns the names of a function's module and of the function. `None` if another process would not find it by
+/// these.
 fn home<'py>(function: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyString>, Bound<'py, PyString>)>> {
     let py = function.py();
     let module = function.getattr(intern!(py, "__module__"))?;
@@ -123,7 +126,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The function and its arguments.
+/// Returns the function and its arguments.
 ///
 /// # Errors
 /// The module can't be imported here, or has no such function.
@@ -141,7 +144,7 @@ pub(crate) fn decoded<'py>(
     Ok((function, parts.args(py)?))
 }
 
-/// The name of the function and its arguments, for messages.
+/// Returns the name of the function and its arguments, for messages.
 pub(crate) fn described<'py>(py: Python<'py>, message: &[u8]) -> PyResult<Option<Bound<'py, PyTuple>>> {
     if message.first() != Some(&PLAIN_CALL) {
         return Ok(None);
@@ -152,7 +155,7 @@ pub(crate) fn described<'py>(py: Python<'py>, message: &[u8]) -> PyResult<Option
     (name, parts.args(py)?).into_pyobject(py).map(Some)
 }
 
-/// The module of this name, if it is imported.
+/// Returns the module of this name, if it is imported.
 fn module_of<'py>(name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
     match MODULES.get(name.py())?.cast::<PyDict>()?.get_item(name)? {
         Some(module) if !module.is_none() => Ok(Some(module)),

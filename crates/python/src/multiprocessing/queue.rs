@@ -26,19 +26,21 @@ pub(crate) struct SharedQueue {
     pub(super) engine: Shared<AnyQueue>,
     /// `CLOSED` and `STANDARD`.
     state: AtomicU32,
-    /// Whether this process has put something: then the standard queue has a feeder thread, which closes the connections.
+    /// Whether this process has put an object. If so, the standard queue has a feeder thread, which closes the
+    /// connections.
     pub(super) has_put: AtomicBool,
-    /// Whether `_interlock_got()` is to be called after each `get()`: the queue's reader has a descriptor.
+    /// Whether to call `_interlock_got()` after each `get()`, because the queue's reader has a descriptor.
     pub(super) is_watched: AtomicBool,
 }
 
 /// This process has closed the queue.
 const CLOSED: u32 = 1;
-/// The standard library's code does what is to be done: it has all state, and the engine's queue, if there is one, is not used.
+/// The standard library's code does the work: it has all state, and the engine's queue, if there is one, is not
+/// used.
 const STANDARD: u32 = 2;
 
 impl SharedQueue {
-    /// Not initialized yet.
+    /// Creates a queue that is not initialized yet.
     pub(super) fn made() -> Self {
         SharedQueue {
             engine: Shared::new(),
@@ -121,7 +123,8 @@ impl SharedQueue {
         patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
     }
 
-    /// An object's pickle. `None` if there can't be one, and the hook for errors has been called. `slf` is the queue.
+    /// Returns an object's pickle. `None` if it can't be pickled, and the hook for errors has been called. `slf` is
+    /// the queue.
     #[inline]
     pub(super) fn pickle<'py>(
         slf: Borrowed<'_, 'py, PyAny>,
@@ -156,7 +159,7 @@ impl SharedQueue {
         }
     }
 
-    /// Whether an operation failed since the standard library's code has taken over meanwhile.
+    /// Returns whether an operation failed because the standard library's code has taken over meanwhile.
     ///
     /// # Errors
     /// It failed for another reason: `error`.
@@ -173,7 +176,7 @@ impl SharedQueue {
         }
     }
 
-    /// Tells the reader, if somebody watches its descriptor, that there may be nothing to get any more.
+    /// If a program watches the reader's descriptor, tells the reader that there may be nothing to get any more.
     #[inline]
     pub(super) fn tell_got(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
         // Relaxed: it stands for itself.
@@ -183,13 +186,13 @@ impl SharedQueue {
         Ok(())
     }
 
-    /// The queue in shared memory.
+    /// Returns the queue in shared memory.
     #[inline]
     pub(super) fn engine(&self) -> PyResult<&AnyQueue> {
         self.engine.get()
     }
 
-    /// Whether this process has closed the queue.
+    /// Returns whether this process has closed the queue.
     pub(super) fn is_closed(&self) -> bool {
         // Relaxed: it stands for itself.
         self.state.load(Ordering::Relaxed) & CLOSED != 0
@@ -203,26 +206,26 @@ impl SharedQueue {
         };
     }
 
-    /// Whether the standard library's code does the work.
+    /// Returns whether the standard library's code does the work.
     pub(super) fn is_standard(&self) -> bool {
         // Acquire pairs with the Release below: a thread that the end of the engine's queue has woken sees why.
         self.state.load(Ordering::Acquire) & STANDARD != 0
     }
 
-    /// From now on it does.
+    /// Makes the standard library's code do the work from now on.
     pub(super) fn become_standard(&self) {
         // Release pairs with the Acquire in `is_standard`.
         self.state.fetch_or(STANDARD, Ordering::Release);
     }
 
-    /// Remembers that this process has put something.
+    /// Remembers that this process has put an object.
     #[inline]
     pub(super) fn note_put(&self) {
         // Relaxed: it stands for itself.
         self.has_put.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the engine does what is to be done, and not the standard library's code.
+    /// Returns whether the engine does the work, and not the standard library's code.
     ///
     /// # Errors
     /// This process has closed the queue, and the engine would do it.
@@ -236,7 +239,7 @@ impl SharedQueue {
         }
     }
 
-    /// For operations that the standard library does not have. As [`is_native`](Self::is_native).
+    /// Like [`is_native`](Self::is_native), for operations that the standard library does not have.
     pub(super) fn check_native(&self, slf: Borrowed<'_, '_, PyAny>) -> PyResult<()> {
         match self.is_native(slf)? {
             true => Ok(()),
@@ -281,7 +284,7 @@ impl SharedQueue {
         }
     }
 
-    /// Takes a message that the engine's queue still has when the standard library's code takes over.
+    /// Takes a message that is left in the engine's queue when the standard library's code takes over.
     pub(super) fn take_left<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let queue = self.engine.get()?;
         let left = blocking::go_on_waiting(py, Deadline::PASSED, |context| {
@@ -316,7 +319,7 @@ fn standard_get<'py>(
     standard(slf, ("get", block.0, timeout))
 }
 
-/// Calls a function of the standard library's class: its name, and its arguments behind the queue.
+/// Calls a function of the standard library's class by its name, with these arguments after the queue.
 #[cold]
 pub(super) fn standard<'py>(
     slf: Borrowed<'_, 'py, PyAny>,
@@ -337,7 +340,7 @@ impl From<Error> for Refused {
     }
 }
 
-/// What can end before its time: the wait of a try may be worth another one.
+/// Errors that a timeout may cause: after one of them, another attempt may be worth it.
 trait Ended {
     fn has_ended(&self) -> bool;
 }
@@ -354,7 +357,7 @@ impl Ended for Refused {
     }
 }
 
-/// Tries an operation; waits if it has to, and the arguments allow it.
+/// Attempts an operation. Waits if it has to and the arguments allow it.
 #[inline]
 fn patiently<T, E: Ended>(
     py: Python<'_>,
@@ -374,7 +377,7 @@ fn patiently<T, E: Ended>(
     }
 }
 
-/// The exception of a put that failed.
+/// Returns the exception of a put that failed.
 #[cold]
 pub(super) fn not_put(py: Python<'_>, error: Error) -> PyErr {
     match error {

@@ -145,7 +145,7 @@ impl SharedQueue {
         }
     }
 
-    /// How many objects there are at this moment. Never blocks.
+    /// Return how many objects there are at this moment. Never blocks.
     fn qsize(slf: &Bound<'_, Self>) -> PyResult<u32> {
         match slf.get().is_standard() {
             true => standard(slf.as_any().as_borrowed(), ("qsize",))?.extract(),
@@ -168,7 +168,7 @@ impl SharedQueue {
         self.engine.get().map(AnyQueue::is_empty)
     }
 
-    /// Whether put() would have to wait at this moment. Never blocks.
+    /// Return whether put() would have to wait at this moment. Never blocks.
     fn full(slf: &Bound<'_, Self>) -> PyResult<bool> {
         match slf.get().is_standard() {
             true => standard(slf.as_any().as_borrowed(), ("full",))?.extract(),
@@ -176,7 +176,7 @@ impl SharedQueue {
         }
     }
 
-    /// Whether the standard library's code does the work.
+    /// Return whether the standard library's code does the work.
     fn _interlock_is_standard(&self) -> bool {
         self.is_standard()
     }
@@ -193,17 +193,17 @@ impl SharedQueue {
         .map_err(|error| failure(py, error))
     }
 
-    /// Returns a list with an object that the engine's queue still has, or an empty one.
+    /// Return a list with an object that the engine's queue still has, or an empty one.
     fn _interlock_take_left<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.take_left(py)?)
     }
 
-    /// Whether the engine has a queue for this object.
+    /// Return whether the engine has a queue for this object.
     fn _interlock_has_begun(&self) -> bool {
         self.engine.get().is_ok()
     }
 
-    /// Whether any other process has the queue, or will have it when it has started.
+    /// Return whether any other process has the queue, or will have it when it has started.
     fn _interlock_is_shared(&self) -> PyResult<bool> {
         Ok(self.engine.get()?.object().is_shared())
     }

@@ -1,4 +1,4 @@
-//! The rank of an object in a `PriorityQueue`: by what Python would compare.
+//! The rank of an object in a `PriorityQueue`, from the values that Python would compare.
 
 use interlock_shm::Rank;
 use pyo3::PyTypeInfo;
@@ -10,13 +10,13 @@ use crate::raw::intern;
 
 /// Tuples and lists deeper than this do not count.
 const DEEPEST: usize = 16;
-/// Beyond it, integers and floating-point numbers are too far apart for a difference of 64 bits.
+/// Beyond this, integers and floating-point numbers are too far apart for a difference of 64 bits.
 const LARGEST: i128 = 1 << 115;
 
-/// The rank of an object.
+/// Returns the rank of an object.
 ///
 /// # Errors
-/// It is neither a number, text or bytes, nor a tuple or list that begins with such a thing.
+/// The object is neither a number, text or bytes, nor a tuple or list that begins with such an object.
 pub(super) fn rank_of(object: &Bound<'_, PyAny>) -> PyResult<Rank> {
     let mut rank = Rank::new();
     let counts = append(&mut rank, object, 0)?;
@@ -43,7 +43,7 @@ fn first_of<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     }
 }
 
-/// Appends what counts of an object. Returns whether all of it does.
+/// Appends the part of an object that counts. Returns whether all of it does.
 fn append(rank: &mut Rank, object: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
     if object.is_none() {
         rank.nothing();
@@ -90,7 +90,7 @@ fn append_all<'py>(
     Ok(true)
 }
 
-/// An object of type `T`, or of one that is derived from it and compares as it does.
+/// Returns the object if its type is `T`, or is derived from `T` and compares as `T` does.
 fn of_kind<'a, 'py, T: PyTypeInfo>(object: &'a Bound<'py, PyAny>) -> PyResult<Option<&'a Bound<'py, T>>> {
     let py = object.py();
     let Ok(kind) = object.cast::<T>() else {

@@ -1,4 +1,5 @@
-//! What all shared objects have: their place in the family's memory, the arguments of `acquire()`, and which thread has them.
+//! The common parts of all shared objects: their place in the family's memory, the arguments of `acquire()`, and
+//! the thread that holds them.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use pyo3::types::PyFloat;
 
 use crate::errors::os_error;
 
-/// Longer timeouts are as good as none, and a clock may not be able to tell their end.
+/// Longer timeouts count as no timeout; a clock may not be able to represent their end.
 const LONGEST_SECONDS: f64 = 1e9;
 
 /// An object of the engine that `__init__` or `__setstate__` gives to a Python object.
@@ -24,7 +25,7 @@ impl<T> Shared<T> {
     }
 
     /// # Errors
-    /// The object has one already, so another one is made of what this one is.
+    /// The object has one already: it was initialized before.
     pub(super) fn begin(&self, object: T) -> PyResult<()> {
         self.0
             .set(object)
@@ -48,7 +49,7 @@ fn not_initialized() -> PyErr {
     PyRuntimeError::new_err("__init__() was not called")
 }
 
-/// The last thread of this process that acquired the object. It has the object if this process has it.
+/// The last thread of this process that acquired the object. It holds the object if this process does.
 #[derive(Default)]
 pub(super) struct LastThread(AtomicU64);
 
@@ -65,10 +66,11 @@ impl LastThread {
     }
 }
 
-/// When a wait with this `timeout` ends, as `multiprocessing` reads it: a negative time is over, None is no limit.
+/// Returns the deadline of a wait with this `timeout`, as `multiprocessing` reads it: a negative time has passed,
+/// None means no limit.
 ///
 /// # Errors
-/// It is no number.
+/// The timeout is not a number.
 pub(super) fn deadline(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline> {
     let Some(timeout) = timeout else {
         return Ok(Deadline::NEVER);
@@ -84,7 +86,7 @@ pub(super) fn deadline(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline>
     })
 }
 
-/// The exception of an error that is about the family's memory.
+/// Converts an error of the family's memory to an exception.
 #[cold]
 pub(crate) fn refused(error: Error) -> PyErr {
     match error {

@@ -15,9 +15,9 @@ use crate::raw::{intern, small_int};
 
 /// The lock of a wrapper.
 enum Guard {
-    /// One of ours, whose methods nobody has replaced.
+    /// One of our locks, whose methods no program has replaced.
     Own(Py<SharedLock>),
-    /// Any other.
+    /// Any other lock.
     Other(Py<PyAny>),
 }
 
@@ -124,7 +124,7 @@ impl SharedValue {
 }
 
 impl SharedValue {
-    /// The lock, if it is one of ours.
+    /// Returns the lock, if it is one of ours.
     #[inline]
     pub(crate) fn own_lock(&self) -> Option<&SharedLock> {
         match &self.parts.get().ok()?.guard {
@@ -159,7 +159,7 @@ impl SharedValue {
     }
 }
 
-/// An attribute of the wrappers that is one of the `ctypes` object, read and written under the lock.
+/// An attribute of the wrappers that reads and writes the same attribute of the `ctypes` object under the lock.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct SharedAttribute {
     name: Py<PyString>,
@@ -198,7 +198,7 @@ impl SharedAttribute {
     }
 }
 
-/// A number as C has it.
+/// The kind of a C number.
 #[derive(Clone, Copy)]
 enum Kind {
     I32,
@@ -210,7 +210,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The kind of a `ctypes` type, whose code this is.
+    /// Returns the kind of the `ctypes` type with this code.
     fn of(code: char) -> Option<Self> {
         let is_long = size_of::<c_long>() == 8;
         Some(match code {
@@ -227,14 +227,14 @@ impl Kind {
     }
 }
 
-/// A simple `ctypes` object, of which it is known where it has its number.
+/// The place of a simple `ctypes` object's number.
 struct Number {
     kind: Kind,
     storage: Py<SharedStorage>,
 }
 
 impl Number {
-    /// The number, if the storage is there.
+    /// Returns the number, if the storage is there.
     #[inline]
     fn load<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
         let storage = self.storage.get().storage.get().ok()?;
@@ -248,14 +248,15 @@ impl Number {
         })
     }
 
-    /// Writes an ordinary number, as `ctypes` does. `false` if it is none: `ctypes` tells what to do with it.
+    /// Writes an ordinary number, as `ctypes` does. Returns `false` for any other value, which `ctypes` has to
+    /// handle.
     #[inline]
     fn store(&self, value: &Bound<'_, PyAny>) -> bool {
         let Ok(storage) = self.storage.get().storage.get() else {
             return false;
         };
         match self.kind {
-            // As many of the low bits as there is room for.
+            // Keeps as many of the low bits as fit.
             Kind::I32 | Kind::U32 => small_int(value).is_some_and(|number| storage.store32(number as u32)),
             Kind::I64 | Kind::U64 => {
                 small_int(value).is_some_and(|number| storage.store64(number.cast_unsigned()))
@@ -266,7 +267,7 @@ impl Number {
     }
 }
 
-/// The value of an exact `float` or of a small `int`, rounded as the interpreter rounds.
+/// Returns the value of an exact `float` or of a small `int`, rounded as the interpreter rounds.
 fn float(object: &Bound<'_, PyAny>) -> Option<f64> {
     match object.cast_exact::<PyFloat>() {
         Ok(number) => Some(number.value()),
@@ -297,7 +298,7 @@ impl SharedNumber {
         }
     }
 
-    /// What the object has, read and written under the lock.
+    /// The object's value, read and written under the lock.
     #[getter]
     fn value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();

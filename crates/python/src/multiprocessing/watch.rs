@@ -1,4 +1,4 @@
-//! The wait of the thread that waits for the queues of all event loops.
+//! The thread that waits for the queues of all event loops.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::queue::SharedQueue;
 use crate::blocking;
 
-/// How long a thread sleeps at most before it looks.
+/// How long a thread sleeps at most before it checks.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where one thread waits for many queues at once, and takes nothing out of any.
@@ -36,7 +36,7 @@ impl QueueWatch {
     /// Wait for the queues that `choose()` returns, again and again, until it returns None.
     ///
     /// It returns a list of queues, True beside one that is to have room, False beside one that is to have an object. It is called
-    /// with the places in its last list of those that are ready, when there are any, when somebody has called `call()`, and once
+    /// with the places in its last list of those that are ready, when there are any, when a thread has called `call()`, and once
     /// a second: should the process that was to wake this one have been killed, its queues are ready.
     fn run(&self, py: Python<'_>, choose: &Bound<'_, PyAny>) -> PyResult<()> {
         let mut ready = Vec::new();

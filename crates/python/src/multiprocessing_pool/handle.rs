@@ -1,4 +1,4 @@
-//! The handles that the threads of a pool have to its engine.
+//! The handles by which the threads of a pool use its engine.
 
 use interlock_pool::{Runner, WorkerToken};
 use interlock_queue::GetError;
@@ -117,12 +117,12 @@ impl PoolHandle {
         shared.state.get(py).forget_jobs();
     }
 
-    /// How many tickets wait for a worker.
+    /// Return how many tickets wait for a worker.
     fn waiting(&self, py: Python<'_>) -> usize {
         self.shared.get(py).tasks.waiting()
     }
 
-    /// How many jobs are not finished.
+    /// Return how many jobs are not finished.
     fn unfinished(&self, py: Python<'_>) -> usize {
         self.shared.get(py).state.get(py).unfinished()
     }
@@ -144,7 +144,7 @@ impl PoolHandle {
     }
 }
 
-/// What a worker does with jobs, and the thread that runs callbacks with deliveries.
+/// The steps of a worker with jobs, and of the thread that runs callbacks with deliveries.
 struct Worker<'py, 'a> {
     py: Python<'py>,
     shared: &'a Shared,

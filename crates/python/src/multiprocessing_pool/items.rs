@@ -18,7 +18,7 @@ pub(super) enum Items {
 }
 
 impl Items {
-    /// The items of `iterable`. Those of a list are copied now.
+    /// Returns the items of `iterable`. Those of a list are copied now.
     pub(super) fn of(iterable: &Bound<'_, PyAny>) -> Self {
         if let Ok(list) = iterable.cast_exact::<PyList>() {
             return Items::Tuple(list.to_tuple().unbind());
@@ -35,7 +35,7 @@ impl Items {
         Items::SharedIterator(Arc::new(Attached::new(iterator)))
     }
 
-    /// A sequence of the items at some places. `None` for a shared iterator.
+    /// Returns a sequence of the items at some places. `None` for a shared iterator.
     pub(super) fn chunk<'py>(
         &self,
         py: Python<'py>,
@@ -68,7 +68,8 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// The number at a place. It cannot overflow for valid places: the end of the range is a small number too.
+    /// Returns the number at a place. It cannot overflow for valid places: the end of the range is a small
+    /// number too.
     #[inline]
     pub(super) fn item(self, place: usize) -> isize {
         self.start

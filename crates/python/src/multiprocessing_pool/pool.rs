@@ -71,7 +71,7 @@ impl MultiprocessingPool {
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(pool))
     }
 
-    /// Whether the pool is native.
+    /// Return whether the pool is native.
     fn _interlock_is_native(slf: &Bound<'_, Self>) -> PyResult<bool> {
         native(slf, |_| ()).map(|native| native.is_some())
     }
@@ -217,7 +217,7 @@ impl MultiprocessingPool {
 }
 
 impl MultiprocessingPool {
-    /// The part in Python, if the pool was initialized as a native one.
+    /// Returns the part in Python, if the pool was initialized as a native one.
     pub(super) fn core<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.core.get().map(|core| core.bind(py).clone())
     }
@@ -246,8 +246,9 @@ fn origin(pool: &Bound<'_, MultiprocessingPool>, callbacks: Callbacks, values: O
     }
 }
 
-/// A new instance of a class of results. If a program has changed the class, its instances are materialized from the
-/// start. Then this materializes the pool, so that the standard library's code creates them, and returns `None`.
+/// Creates a new instance of a class of results. If a program has changed the class, its instances are
+/// materialized from the start. Then this materializes the pool, so that the standard library's code creates
+/// them, and returns `None`.
 fn new_native<'py, T: NativeClass>(
     slf: &Bound<'py, MultiprocessingPool>,
     class: &Bound<'py, PyType>,
@@ -260,7 +261,7 @@ fn new_native<'py, T: NativeClass>(
     Ok(Some(result))
 }
 
-/// Whether the pool is native and takes jobs.
+/// Returns whether the pool is native and takes jobs.
 ///
 /// # Errors
 /// `close()` or `terminate()` was called, or the pool was not initialized.
@@ -300,7 +301,8 @@ fn submit(
     let (py, this) = (slf.py(), slf.get());
     let shared = this.shared.get(py);
     let state = shared.state.get(py);
-    // One at least, although the limit is 0 if the initializers of all workers failed: it gets the error of the pool.
+    // At least one, even if the limit is 0 because the initializers of all workers failed: that ticket gets the
+    // error of the pool.
     let tickets = chunks.min(shared.tasks.limit().max(1));
     start(slf, shared.tasks.missing(Growth::PerTask { more: tickets }))?;
     if !state.begun() {
@@ -342,8 +344,8 @@ fn start(slf: &Bound<'_, MultiprocessingPool>, missing: usize) -> PyResult<()> {
     if let Err(exception) = &started
         && this.shared.get(py).tasks.stats().workers == 0
     {
-        // Other threads may have put jobs while the worker that could not be started was counted. No worker would take
-        // these.
+        // Other threads may have put jobs while the worker that could not be started was counted. No worker would
+        // take these jobs.
         this.shared
             .get(py)
             .answer_waiting(py, || Answer::Exception(exception.clone().into_any().unbind()));
@@ -351,8 +353,8 @@ fn start(slf: &Bound<'_, MultiprocessingPool>, missing: usize) -> PyResult<()> {
     started.map(drop).map_err(errors::again)
 }
 
-/// The present jobs stay with the engine's workers. Once these are done, the workers continue as the standard library's
-/// workers.
+/// Leaves the present jobs with the engine's workers. Once these are done, the workers continue as the standard
+/// library's workers.
 fn export(object: &Bound<'_, PyAny>, _attributes: &Bound<'_, PyDict>) -> PyResult<Exported> {
     let py = object.py();
     let pool = object.cast::<MultiprocessingPool>()?.get();

@@ -71,7 +71,7 @@ impl AsyncResult {
         Ok(PyClassInitializer::from(Native::new(class, export)?).add_subclass(result))
     }
 
-    /// Whether the call is done. Never blocks.
+    /// Return whether the call is done. Never blocks.
     fn ready<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         match native(slf, |result| result.engine.get(py).phase().is_done())? {
@@ -80,7 +80,8 @@ impl AsyncResult {
         }
     }
 
-    /// Whether the call returned without an exception. Raises ValueError if it is not done. Never blocks.
+    /// Return whether the call returned without an exception. Raises ValueError if it is not done. Never
+    /// blocks.
     fn successful<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let succeeded = |answer: &Answer| matches!(answer, Answer::Result(_));
@@ -118,7 +119,7 @@ impl AsyncResult {
         }
     }
 
-    /// Whether the call succeeded, and its result or its exception, if it is done.
+    /// Return whether the call succeeded, and its result or its exception, if it is done.
     fn _interlock_answer(&self, py: Python<'_>) -> Option<(bool, Py<PyAny>)> {
         self.engine
             .get(py)
@@ -213,7 +214,7 @@ impl AsyncResult {
         drop(origin);
     }
 
-    /// The pool, until the result is finished.
+    /// Returns the pool, until the result is finished.
     pub(super) fn pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.origin
             .get(py)

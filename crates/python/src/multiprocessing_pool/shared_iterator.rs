@@ -96,7 +96,7 @@ impl SharedIterator {
         drop(before);
     }
 
-    /// The iterator, and the number of the next chunk.
+    /// Returns the iterator, and the number of the next chunk.
     fn begin<'py>(&self, py: Python<'py>) -> Option<PyResult<(Bound<'py, PyIterator>, usize)>> {
         let source = std::mem::replace(&mut *self.source.lock(), Source::Over);
         match source {

@@ -16,7 +16,7 @@ use crate::raw::{Attached, intern};
 
 /// The part of a pool that its jobs know.
 pub(super) struct State {
-    /// They wait for the one thread that runs callbacks.
+    /// The deliveries that wait for the one thread that runs callbacks.
     pub(super) deliveries: PoolCore<Delivery>,
     terminated: AtomicBool,
     jobs: StateLock<Jobs>,
@@ -44,7 +44,7 @@ impl State {
         }
     }
 
-    /// Whether workers must make no more calls.
+    /// Returns whether workers must make no more calls.
     #[inline]
     pub(super) fn is_terminated(&self) -> bool {
         // Relaxed: a worker that sees this late makes one more call.
@@ -82,12 +82,12 @@ impl State {
         jobs.unfinished
     }
 
-    /// Whether the pool is materialized.
+    /// Returns whether the pool is materialized.
     pub(super) fn is_materialized(&self) -> bool {
         self.jobs.lock().rest.is_some()
     }
 
-    /// How many jobs are not finished.
+    /// Returns how many jobs are not finished.
     pub(super) fn unfinished(&self) -> usize {
         self.jobs.lock().unfinished
     }
@@ -112,7 +112,7 @@ impl State {
         jobs.rest.as_ref().map(|rest| rest.clone_ref(py))
     }
 
-    /// The answer of calls that are not made.
+    /// Returns the answer of calls that are not made.
     pub(super) fn reason(&self, py: Python<'_>) -> Answer {
         let failure = self.failure.lock().as_ref().map(|failure| failure.clone_ref(py));
         failure.map_or_else(

@@ -8,7 +8,7 @@ use crate::engine::{ReorderBuffer, StateLock};
 use crate::futures::Answer;
 use crate::raw::intern;
 
-/// Results, and where they go if their iterator is materialized.
+/// Results, and the place where they go if their iterator is materialized.
 ///
 /// The garbage collector does not see the reference to the pool: the job that puts results here holds the pool too, and
 /// releases it at its end.
@@ -38,7 +38,7 @@ impl Stream {
         }
     }
 
-    /// The pool, until all results have been put.
+    /// Returns the pool, until all results have been put.
     pub(super) fn pool(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.end.lock().pool.as_ref().map(|pool| pool.clone_ref(py))
     }

@@ -1,4 +1,4 @@
-//! A job of `multiprocessing.Pool`: one call or many, whose answers are asked for together.
+//! A job of `multiprocessing.Pool`: one or more calls, whose answers are asked for together.
 
 use interlock_pool::process::Call;
 use interlock_pool::{Waited, Watch};
@@ -23,9 +23,9 @@ pub(crate) struct ProcessJob {
     engine: Arc<RemoteCalls>,
     answer: Py<PyAny>,
     calls: Attached<StateLock<Calls>>,
-    /// Gets the number of each call that has ended, if the job is asked for answers as they arrive.
+    /// Gets the number of each call that has ended, if answers are asked for as they arrive.
     arrivals: Option<Arc<Watch>>,
-    /// Gets it, too, if calls are submitted as others end.
+    /// Also gets that number, if calls are submitted as others end.
     room: Option<Arc<Watch>>,
 }
 
@@ -130,7 +130,7 @@ impl ProcessJob {
         self.calls.get(py).lock().all.len()
     }
 
-    /// How many calls have not ended. Does not block.
+    /// Return how many calls have not ended. Does not block.
     fn unfinished(&self, py: Python<'_>) -> usize {
         self.engine.look();
         let calls = self.calls.get(py).lock();
@@ -197,7 +197,7 @@ impl ProcessJob {
     }
 }
 
-/// What `wake()` puts among the numbers.
+/// The value that `wake()` puts among the numbers.
 const WAKE: usize = usize::MAX;
 
 impl ProcessJob {
@@ -235,7 +235,7 @@ impl ProcessJob {
         calls.all.len() - 1
     }
 
-    /// Takes a call out again that the pool did not take.
+    /// Removes a call that the pool did not accept.
     fn withdraw(&self, py: Python<'_>, call: &Arc<Call<RemoteHost>>) {
         self.engine.cancel(call);
         let host = call.take_host();
@@ -252,7 +252,7 @@ impl ProcessJob {
         drop((host, withdrawn));
     }
 
-    /// The last call that has not ended.
+    /// Returns the last call that has not ended.
     fn last_open(&self, py: Python<'_>) -> Option<Arc<Call<RemoteHost>>> {
         let mut calls = self.calls.get(py).lock();
         while let Some(before) = calls.ended_from.checked_sub(1) {

@@ -16,7 +16,7 @@ use crate::blocking;
 use crate::futures::{Future, Remote, RemoteCalls, RemoteHost, attend, new_future, settle, told};
 use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
-/// The exit code of a process whose fork server is gone, and can't tell how it ended.
+/// The exit code of a process whose fork server is gone, so that its real one is not known.
 const UNKNOWN: i32 = 255;
 
 /// The engine of a pool of processes: calls wait here for workers, and answers for the threads that ask for them.
@@ -149,7 +149,7 @@ impl ProcessPool {
         remote.is_some_and(Remote::withdraw)
     }
 
-    /// Whether the call of a future was submitted to this pool.
+    /// Return whether the call of a future was submitted to this pool.
     fn has(&self, future: &Bound<'_, Future>) -> bool {
         future.get().remote().is_some_and(|it| it.is_of(&self.engine))
     }
@@ -159,7 +159,7 @@ impl ProcessPool {
         self.engine.supervise().map_err(|_| no_thread())
     }
 
-    /// How many workers to start now.
+    /// Return how many workers to start now.
     fn missing_workers(&self) -> usize {
         self.engine.missing_workers()
     }
@@ -196,8 +196,8 @@ impl ProcessPool {
         ended: &Bound<'_, PyAny>,
         broke: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        // Relaxed: only that thread itself finds its own number there. It stays when this returns: as a rule the pool takes no calls then,
-        // and a later thread with the same number would at most not wait for room.
+        // Relaxed: only that thread itself finds its own number there. It stays when this returns: as a rule the
+        // pool accepts no calls any more, and a later thread with the same number would at most not wait for room.
         self.manager
             .store(ThreadIdent::current().get(), Ordering::Relaxed);
         loop {
@@ -298,7 +298,7 @@ impl ProcessPool {
     }
 }
 
-/// A call has ended: settles its future, or calls its attendant.
+/// Called when a call has ended: settles its future, or calls its attendant.
 pub(super) fn hear(host: &Bound<'_, PyAny>) -> PyResult<()> {
     match host.cast::<Future>() {
         Ok(future) => settle(future),
@@ -314,7 +314,7 @@ pub(super) fn limits_of(priority: i64, timeout: Option<f64>, retries: u32) -> Li
     }
 }
 
-/// A call whose worker gets `payload`: bytes, or a pickle and its buffers.
+/// Creates a call. The worker gets `payload`: bytes, or a pickle and its buffers.
 pub(super) fn call_of(
     engine: &RemoteCalls,
     payload: Bound<'_, PyAny>,
@@ -328,7 +328,7 @@ pub(super) fn call_of(
     made.map_err(refused)
 }
 
-/// Why a call was not taken, as `submit()` returns it.
+/// Converts the reason why a call was not accepted to the result of `submit()`.
 pub(super) fn refusal_of(py: Python<'_>, unplaced: Unplaced) -> PyResult<Bound<'_, PyAny>> {
     match unplaced {
         Unplaced::ShutDown | Unplaced::Full | Unplaced::Interrupted => {
@@ -340,7 +340,7 @@ pub(super) fn refusal_of(py: Python<'_>, unplaced: Unplaced) -> PyResult<Bound<'
     }
 }
 
-/// What `Thread.start()` raises if there can't be another thread.
+/// Returns the exception that `Thread.start()` raises if no other thread can be started.
 fn no_thread() -> PyErr {
     PyRuntimeError::new_err("can't start new thread")
 }

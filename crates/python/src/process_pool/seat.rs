@@ -1,4 +1,4 @@
-//! What a process is given to become a worker of a pool.
+//! The data that a process needs to become a worker of a pool.
 
 use interlock_pool::process::Seat;
 use interlock_shm::{Name, Queue};

@@ -20,7 +20,7 @@ pub(crate) struct ProcessServer {
     seat: Seat,
 }
 
-/// What the loop of a worker calls.
+/// The functions that the loop of a worker calls.
 struct Calls<'a, 'py> {
     dump: &'a Bound<'py, PyAny>,
     fail: &'a Bound<'py, PyAny>,
@@ -97,7 +97,7 @@ enum Payload {
     Pickle(Incoming),
 }
 
-/// The payload of the next call. Blocks until there is one.
+/// Returns the payload of the next call. Blocks until there is one.
 fn next(py: Python<'_>, server: &mut Server) -> PyResult<Served<Payload>> {
     let read = |message: Message<'_>| {
         let mut kind = [0];
@@ -145,7 +145,7 @@ impl<'py> Calls<'_, 'py> {
         }
     }
 
-    /// The parts of a call as it was sent.
+    /// Returns the parts of a call as it was sent.
     fn parts(&self, call: Bound<'py, PyAny>) -> PyResult<Call<'py>> {
         match self.unpack {
             Some(unpack) if call.is_exact_instance_of::<PyBytes>() => parts(unpack.call1((call,))?),
@@ -160,7 +160,7 @@ impl<'py> Calls<'_, 'py> {
     }
 }
 
-/// The error of a call that could not be unpickled.
+/// Returns the error of a call that could not be unpickled.
 #[cold]
 fn not_loaded(py: Python<'_>, error: PyErr) -> PyErr {
     let exception = errors::exception(py, error);
@@ -171,7 +171,7 @@ fn not_loaded(py: Python<'_>, error: PyErr) -> PyErr {
 /// A function, its arguments, and its keyword arguments, if it has any.
 type Call<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>);
 
-/// The parts of a call as it was sent.
+/// Returns the parts of a call as it was sent.
 fn parts(call: Bound<'_, PyAny>) -> PyResult<Call<'_>> {
     let (function, args, kwargs): (Bound<'_, PyAny>, Bound<'_, PyTuple>, Bound<'_, PyDict>) =
         call.extract()?;

@@ -32,7 +32,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// An empty queue without a bound, of the kind of its class.
+    /// Creates an empty queue without a bound, of the kind of its class.
     pub(super) fn new_of(class: &Bound<'_, PyType>) -> PyResult<PyClassInitializer<Self>> {
         let kind = Kind::of_class(class)?;
         let queue = Queue {
@@ -58,7 +58,7 @@ impl Queue {
         self.engine.get(py).try_put(item)
     }
 
-    /// Whether the engine can hold all these items.
+    /// Returns whether the engine can hold all these items.
     pub(super) fn keeps(&self, items: &VecDeque<Py<PyAny>>) -> bool {
         self.kind != Kind::Heap || items.iter().all(is_number)
     }
@@ -69,12 +69,12 @@ impl Queue {
         self.engine.get(py).try_get()
     }
 
-    /// Whether there is no room. The caller knows that the queue is native.
+    /// Returns whether the queue is full. The caller knows that the queue is native.
     pub(crate) fn is_full(&self, py: Python<'_>) -> bool {
         self.maxsize() > 0 && self.engine.get(py).is_full()
     }
 
-    /// The argument `maxsize`.
+    /// Returns the argument `maxsize`.
     #[inline]
     pub(super) fn maxsize(&self) -> isize {
         // Relaxed: the bound in effect is the engine's; this only remembers the argument.

@@ -23,7 +23,7 @@ impl Items {
         }
     }
 
-    /// The items, in a valid order for the container of such a queue.
+    /// Returns the items, in a valid order for the container of such a queue.
     pub(super) fn into_vec(self) -> Vec<Py<PyAny>> {
         match self {
             Items::Fifo(items) => items.into_iter().collect(),
@@ -35,7 +35,7 @@ impl Items {
     }
 }
 
-/// Whether an item is an integer that the engine can order.
+/// Returns whether an item is an integer that the engine can order.
 #[inline]
 pub(super) fn is_number(item: &Py<PyAny>) -> bool {
     raw::small_int_item(item).is_some()

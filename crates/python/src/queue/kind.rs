@@ -23,8 +23,9 @@ pub(crate) fn remember_queue_classes(lifo: &Bound<'_, PyType>, priority: &Bound<
 }
 
 impl Kind {
-    /// The kind of the standard class that a class is derived from. (A class that is derived from two of them has the
-    /// hooks of both. Its objects are materialized, unless the hooks of the first are those in effect.)
+    /// Returns the kind of the standard class that a class is derived from. (A class that is derived from two
+    /// of them has the hooks of both. Its objects are materialized, unless the hooks of the first are those
+    /// in effect.)
     #[inline]
     pub(super) fn of_class(class: &Bound<'_, PyType>) -> PyResult<Self> {
         let py = class.py();

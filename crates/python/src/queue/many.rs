@@ -59,7 +59,7 @@ fn put_each<'py>(
     }
 }
 
-/// The next items. `Some(Ok)` after the last ones, `Some(Err)` if the iterable raised after them.
+/// Returns the next items. `Some(Ok)` after the last ones, `Some(Err)` if the iterable raised after them.
 #[inline]
 fn take_chunk<'py>(
     items: &mut impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
@@ -100,7 +100,7 @@ fn put_chunk(slf: &Bound<'_, Queue>, chunk: &mut VecDeque<Py<PyAny>>, deadline: 
     Ok(())
 }
 
-/// The time left until a deadline, in seconds, as an argument.
+/// Returns the time left until a deadline, in seconds, as an argument.
 fn left(py: Python<'_>, deadline: Deadline) -> PyResult<Option<Bound<'_, PyAny>>> {
     let left = deadline.remaining().map(|left| left.as_secs_f64());
     left.map(|left| Ok(left.into_pyobject(py)?.into_any()))

@@ -186,7 +186,7 @@ impl Queue {
         }
     }
 
-    /// Whether there is no item: this may have changed already.
+    /// Return whether there is no item: this may have changed already.
     #[inline]
     fn empty<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
@@ -196,7 +196,7 @@ impl Queue {
         }
     }
 
-    /// Whether there is no room: this may have changed already.
+    /// Return whether there is no room: this may have changed already.
     fn full<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         match native(slf, |queue| queue.is_full(py))? {
@@ -254,7 +254,7 @@ impl Queue {
     }
 }
 
-/// The keyword argument that keeps `put` or `get` from blocking.
+/// Returns the keyword argument that keeps `put` or `get` from blocking.
 fn not_blocking(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     [("block", false)].into_py_dict(py)
 }

@@ -21,7 +21,7 @@ enum Lined {
     Simple(Py<SimpleQueue>),
 }
 
-/// What becomes of a task that wants to wait for a queue.
+/// The result for a task that wants to wait for a queue.
 pub(crate) enum LinedUp {
     /// It need not wait: the operation is worth trying now.
     Ready,
@@ -29,12 +29,12 @@ pub(crate) enum LinedUp {
     Waits(Registration),
     /// The queue is materialized: its own Python code has the line.
     Materialized,
-    /// This is no queue of ours.
+    /// The object is not one of our queues.
     NoQueue,
 }
 
-/// Lines up for `side` of a queue, without a Python callable: `waker` is woken when the operation is worth trying. A task whose
-/// try came too late lines up `again`, at the head of the line.
+/// Lines up for `side` of a queue, without a Python callable: `waker` is woken when the operation is worth trying.
+/// A task whose attempt came too late lines up `again`, at the head of the line.
 pub(crate) fn line_up(queue: &Bound<'_, PyAny>, side: Side, waker: Waker, again: bool) -> PyResult<LinedUp> {
     let py = queue.py();
     let waiter = Waiter::task(waker);
@@ -105,7 +105,7 @@ impl Registration {
 }
 
 impl Registration {
-    /// A place in line for `side` of a native queue. `None` if the operation is worth trying now.
+    /// Creates a place in line for `side` of a native queue. `None` if the operation is worth trying now.
     pub(super) fn new(queue: &Bound<'_, Queue>, side: Side, callable: Py<PyAny>) -> Option<Self> {
         let (py, this) = (queue.py(), queue.get());
         let callback = Arc::new(Callback::new(callable));

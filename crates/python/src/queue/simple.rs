@@ -90,7 +90,7 @@ impl SimpleQueue {
         self.get(py, Truth(false), None)
     }
 
-    /// Whether there is no item: this may have changed already.
+    /// Return whether there is no item: this may have changed already.
     fn empty(&self, py: Python<'_>) -> bool {
         self.qsize(py) == 0
     }
@@ -138,7 +138,7 @@ impl SimpleQueue {
 }
 
 impl SimpleQueue {
-    /// A queue without items.
+    /// Returns a queue without items.
     #[inline]
     pub(crate) fn without_items() -> Self {
         SimpleQueue {
@@ -147,7 +147,7 @@ impl SimpleQueue {
         }
     }
 
-    /// Whether there is no item, not even one that is reserved for a getter.
+    /// Returns whether there is no item, not even an item that is reserved for a getter.
     #[inline]
     pub(crate) fn has_no_item(&self, py: Python<'_>) -> bool {
         self.engine.get(py).is_empty()
@@ -182,7 +182,7 @@ impl SimpleQueue {
         }
     }
 
-    /// Takes a task's waiter out of the line; if it was notified, the next one is.
+    /// Takes a task's waiter out of the line. If it was notified, notifies the next one.
     pub(super) fn unregister(&self, py: Python<'_>, waiter: &Arc<Waiter>) {
         self.engine.get(py).unregister(Side::Get, waiter);
     }

@@ -1,4 +1,4 @@
-//! How the waits of tasks begin.
+//! Begins the waits of tasks.
 
 use interlock_sched::{Direction, Hope, Refused, Spot, TaskId, is_ready};
 use interlock_wait::Deadline;
@@ -20,12 +20,12 @@ use crate::errors::{self, os_error};
 use crate::imported::Imported;
 use crate::raw::{intern, small_int};
 
-/// Has another thread or process call a function, and returns the future.
+/// The function that makes another thread or process call a function, and returns the future.
 static SUBMIT: Imported = Imported::new("interlock._scheduler_calls", "submit");
 
-/// What the engine is told.
+/// The request to the engine.
 enum Plan {
-    /// Another turn, in which the task gets what is pending.
+    /// Another turn, in which the task gets the pending value or exception.
     Turn(Option<Pending>),
     Sleep(Wait),
     Watch(Direction, Holder, Wait),
@@ -33,7 +33,7 @@ enum Plan {
     Call(interlock_sched::Call, Hope, Wait),
 }
 
-/// Begins what a task has yielded, which is not None.
+/// Begins the operation that a task has yielded, which is not None.
 pub(super) fn yielded(shared: &Arc<Shared>, id: TaskId, body: Box<Body>, value: &Bound<'_, PyAny>) {
     let py = value.py();
     let plan = understood(py, &body, value).and_then(|operation| {
@@ -50,7 +50,7 @@ pub(super) fn yielded(shared: &Arc<Shared>, id: TaskId, body: Box<Body>, value: 
     carry_out(py, shared, (id, body), plan);
 }
 
-/// Begins again what is not done yet.
+/// Begins an operation again that is not done yet.
 pub(super) fn again(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, body: Box<Body>, wait: Wait) {
     let plan = plan(py, shared, id, wait);
     carry_out(py, shared, (id, body), plan);
@@ -101,14 +101,14 @@ fn carry_out(
     }
 }
 
-/// Has an exception raised in a task when it has its next turn.
+/// Raises an exception in a task when it gets its next turn.
 fn give_error(py: Python<'_>, shared: &Arc<Shared>, (id, mut body): (TaskId, Box<Body>), error: PyErr) {
     let exception = errors::exception(py, error).unbind();
     body.pending = Some(Box::new(Pending::Raise(exception)));
     shared.turns.get(py).lock().yielded(id, body);
 }
 
-/// The operation that a task means.
+/// Returns the operation that a yielded object stands for.
 fn understood<'py>(
     py: Python<'py>,
     body: &Body,
@@ -183,7 +183,8 @@ fn plan_to_be_ready(object: &Bound<'_, PyAny>, direction: Direction, mut wait: W
         return Ok(Plan::Turn(None));
     }
     if direction == Direction::Write {
-        // Most of the time it can: asking costs less than having the kernel watch it, and not watch it any more.
+        // Most of the time it can be written to: asking costs less than making the kernel start and stop watching
+        // it.
         match is_ready(descriptor, Direction::Write) {
             Ok(false) => {}
             Ok(true) => return Ok(Plan::Turn(None)),
@@ -228,10 +229,10 @@ fn plan_to_send<'py>(
     Ok(Plan::Watch(direction, Holder::of(object)?, wait))
 }
 
-/// Has the scheduler make what its thread sleeps on.
+/// Makes the scheduler create the object that its thread sleeps on.
 ///
 /// # Errors
-/// There are too many descriptors. It is the error of the task that is about to wait, which others need not know of.
+/// There are too many descriptors. The task that is about to wait gets the error; other tasks need not know of it.
 fn prepare(py: Python<'_>, shared: &Arc<Shared>) -> PyResult<()> {
     let prepared = shared.turns.get(py).lock().prepare_to_sleep();
     prepared.map_err(os_error)
@@ -266,10 +267,10 @@ fn plan_to_join(
     }
 }
 
-/// The descriptor of an object.
+/// Returns the descriptor of an object.
 ///
 /// # Errors
-/// It has none, or it is closed.
+/// The object has no descriptor, or it is closed.
 pub(super) fn descriptor_of(object: &Bound<'_, PyAny>) -> PyResult<i32> {
     let number = match small_int(object) {
         Some(number) => i32::try_from(number)

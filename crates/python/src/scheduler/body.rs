@@ -1,4 +1,4 @@
-//! What the engine keeps of a task: what is resumed, and what its wait is about.
+//! The engine's part of a task: the object to resume, and the operation that it waits for.
 
 use interlock_sched::{Direction, Keeper};
 use interlock_wait::Deadline;
@@ -22,11 +22,11 @@ pub(super) struct Body {
     pub(super) pending: Option<Box<Pending>>,
 }
 
-/// What a task gets when it has its next turn, if not None.
+/// The value or exception that a task gets in its next turn, if not None.
 pub(super) enum Pending {
     /// This exception.
     Raise(Py<PyBaseException>),
-    /// What becomes of an operation.
+    /// The result of an operation.
     Wait(Wait),
 }
 
@@ -34,21 +34,23 @@ pub(super) enum Pending {
 pub(super) struct Wait {
     pub(super) operation: Py<Operation>,
     pub(super) progress: Progress,
-    /// What the socket has asked for, if not for what the operation is about: one of `ssl` may have to write in order to read.
+    /// The direction that the socket has asked for, if it differs from the operation's: a socket of `ssl` may have
+    /// to write in order to read.
     pub(super) wants: Option<Direction>,
-    /// What tells that the operation is worth another try: the place in a queue's line, or the future of a call.
+    /// The object that tells that the operation is worth another attempt: the place in a queue's line, or the
+    /// future of a call.
     pub(super) handle: Option<Py<PyAny>>,
     /// When it ends at the latest.
     pub(super) deadline: Deadline,
 }
 
-/// How far it is.
+/// The progress of an operation.
 pub(super) enum Progress {
-    /// There is nothing to remember.
+    /// Nothing to remember.
     Nothing,
     /// The descriptor that it waits for.
     Descriptor(i32),
-    /// Bytes, how many of them are sent, and the descriptor that they go to.
+    /// The bytes, how many of them are sent, and the descriptor that they go to.
     Sending {
         descriptor: i32,
         bytes: Py<PyBytes>,
@@ -91,7 +93,7 @@ impl Body {
 }
 
 impl Wait {
-    /// Gives up what a wait has begun elsewhere: its place in a line, which may have been notified, or a call.
+    /// Takes back what a wait has begun elsewhere: its place in a line, which may have been notified, or a call.
     pub(super) fn undo(&self, py: Python<'_>) -> PyResult<()> {
         match &self.handle {
             Some(handle) => handle.call_method0(py, intern!(py, "cancel")).map(drop),
@@ -100,10 +102,11 @@ impl Wait {
     }
 }
 
-/// The socket that has a descriptor, weakly. Other objects are never the same: they may close one file and open another one, which
-/// gets the same number.
+/// A weak reference to the socket that has a descriptor. Other objects never count as the same: they may close one
+/// file and open another one, which gets the same number.
 ///
-/// There is one plain weak reference for each object as long as somebody holds it, so that comparing addresses is enough.
+/// As long as such a reference is held, the object has only one plain weak reference, so comparing addresses is
+/// enough.
 pub(super) struct Holder(Option<Py<PyWeakrefReference>>);
 
 impl Holder {

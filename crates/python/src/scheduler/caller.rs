@@ -1,11 +1,12 @@
-//! What others call when a task may go on.
+//! The callback by which other threads let a task go on.
 
 use interlock_sched::{Call, Mailbox};
 use interlock_wait::primitive::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-/// Has the task go on that waits for this call: a callback of futures and queues. Any thread may call it. Never blocks.
+/// Lets the task that waits for this call go on: a callback of futures and queues. Any thread may call it. Never
+/// blocks.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct Caller {
     mailbox: Arc<Mailbox>,

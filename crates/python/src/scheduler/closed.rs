@@ -1,8 +1,9 @@
-//! Finding descriptors that were closed while tasks wait for them: the kernel forgets them without a word.
+//! Finds descriptors that were closed while tasks wait for them: the kernel forgets them without a report.
 //!
-//! Before the thread sleeps, the objects of a few descriptors are all asked. Of many, `CHUNK` are asked every `SOON`, until all have
-//! had their turn. After `LATER` all are asked again, few or many: another thread may close one while this one sleeps. The kernel is
-//! asked at these times only, for what the objects don't know: a number that was closed behind their backs.
+//! Before the thread sleeps, it asks the objects of all descriptors, if there are only a few. If there are many, it
+//! asks `CHUNK` of them every `SOON`, until all have had their turn. After `LATER` it asks all again, because
+//! another thread may close a descriptor while this one sleeps. Only at these times it also asks the kernel, for
+//! numbers that were closed without their objects.
 
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ impl Checks {
         }
     }
 
-    /// Checks some of the descriptors, if it is time. Whether there is a task that goes on for that.
+    /// Checks some of the descriptors, if it is time. Returns whether this lets a task go on.
     pub(super) fn check(&mut self, py: Python<'_>, shared: &Arc<Shared>) -> bool {
         let waits = shared.turns.get(py).lock().descriptor_waits();
         if waits == 0 {
@@ -59,13 +60,14 @@ impl Checks {
         !found.is_empty()
     }
 
-    /// The next time to do so.
+    /// Returns the time of the next check.
     pub(super) fn next(&self) -> Deadline {
         self.next
     }
 }
 
-/// The waits, among some, whose descriptors are closed, and whether the last one was among them. Asks the objects under no lock.
+/// Returns those of some waits whose descriptors are closed, and whether the last wait was among the checked ones.
+/// Asks the objects under no lock.
 fn closed_ones(
     py: Python<'_>,
     shared: &Arc<Shared>,
@@ -95,7 +97,8 @@ fn closed_ones(
     (closed.map(|((call, ..), _)| call).collect(), all)
 }
 
-/// Whether a task's socket is closed: what has the number now, if anything, is another one's. Of a number nobody can tell.
+/// Returns whether a task's socket is closed, so that the number may belong to another file by now. Returns false
+/// if the task waits for a bare number, because that can't be known.
 pub(super) fn is_lost(py: Python<'_>, wait: &Wait) -> bool {
     let Some(descriptor) = wait.progress.descriptor() else {
         return false;
@@ -104,7 +107,7 @@ pub(super) fn is_lost(py: Python<'_>, wait: &Wait) -> bool {
         .is_some_and(|object| small_int(object.bind(py)).is_none() && !has(object.bind(py), descriptor))
 }
 
-/// What an operation is about, if that has a descriptor.
+/// Returns the object of an operation, if it has a descriptor.
 fn object_of(kind: &Kind) -> Option<&Py<PyAny>> {
     match kind {
         Kind::Ready(_, object) | Kind::Receive(object, _) | Kind::Send(object, _) => Some(object),
@@ -112,7 +115,7 @@ fn object_of(kind: &Kind) -> Option<&Py<PyAny>> {
     }
 }
 
-/// Whether an object still has its descriptor.
+/// Returns whether an object still has its descriptor.
 fn has(object: &Bound<'_, PyAny>, descriptor: i32) -> bool {
     if small_int(object).is_some() {
         return is_open(descriptor);

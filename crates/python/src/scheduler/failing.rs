@@ -12,29 +12,29 @@ use crate::raw::intern;
 static CANCELLED: Imported<PyType> = Imported::new("interlock._scheduler_errors", "TaskCancelled");
 static DEADLOCK: Imported<PyType> = Imported::new("interlock._deadlock", "DeadlockError");
 
-/// The exception of a task that is cancelled.
+/// Returns the exception of a task that is cancelled.
 pub(super) fn cancelled(py: Python<'_>) -> PyErr {
     (CANCELLED.get(py)).map_or_else(|error| error, |class| PyErr::from_type(class.clone(), ()))
 }
 
-/// Whether an exception is that one.
+/// Returns whether an exception means that a task is cancelled.
 pub(super) fn is_cancelled(exception: &Bound<'_, PyBaseException>) -> bool {
     let class = CANCELLED.get(exception.py());
     class.is_ok_and(|class| exception.is_instance(class).unwrap_or(false))
 }
 
-/// The verdict on tasks that wait for ever.
+/// Returns the exception for tasks that wait for ever.
 pub(super) fn deadlock(py: Python<'_>, message: String) -> PyErr {
     (DEADLOCK.get(py)).map_or_else(|error| error, |class| PyErr::from_type(class.clone(), message))
 }
 
-/// The exception of an operation that was not done in time.
+/// Returns the exception of an operation that was not done in time.
 pub(super) fn timed_out(py: Python<'_>, wait: &Wait) -> PyErr {
     let operation = wait.operation.bind(py).repr().map(|repr| repr.to_string());
     PyTimeoutError::new_err(format!("not done in time: {}", operation.unwrap_or_default()))
 }
 
-/// The exception of a task whose descriptor was closed while it waited.
+/// Returns the exception of a task whose descriptor was closed while it waited.
 pub(super) fn closed(py: Python<'_>, body: &Body) -> PyErr {
     let what = body.wait().map(|wait| wait.operation.bind(py).get().describe(py));
     let name = body.task.bind(py).get().name();
@@ -48,13 +48,13 @@ pub(super) fn closed(py: Python<'_>, body: &Body) -> PyErr {
 /// The number of this error is the same on all systems.
 const BAD_DESCRIPTOR: i32 = 9;
 
-/// The exception of an operation on a descriptor that is closed, or never was open.
+/// Returns the exception of an operation on a descriptor that is closed, or never was open.
 pub(super) fn not_open(object: &Bound<'_, PyAny>) -> PyErr {
     let repr = object.repr().map(|repr| repr.to_string()).unwrap_or_default();
     PyOSError::new_err((BAD_DESCRIPTOR, format!("the descriptor is closed: {repr}")))
 }
 
-/// The exception of a task that has yielded what nobody understands.
+/// Returns the exception of a task that has yielded an unknown object.
 pub(super) fn nonsense(py: Python<'_>, body: &Body, yielded: &Bound<'_, PyAny>) -> PyErr {
     let repr = yielded.repr().map(|repr| repr.to_string()).unwrap_or_default();
     let name = body.task.bind(py).get().name();

@@ -1,4 +1,4 @@
-//! What tasks yield or await: operations.
+//! The operations that tasks yield or await.
 
 use interlock_sched::Direction;
 use pyo3::PyTraverseError;
@@ -17,16 +17,16 @@ use crate::raw::Attached;
 #[pyclass(frozen, generic, module = "interlock.scheduler")]
 pub(crate) struct Operation {
     pub(super) kind: Kind,
-    /// When the wait ends at the latest, from its beginning on.
+    /// The time limit of the wait, from its beginning on.
     pub(super) timeout: Timeout,
     initialized: Initialized,
 }
 
 pub(super) enum Kind {
     Sleep(Timeout),
-    /// A descriptor's being ready.
+    /// Readiness of a descriptor.
     Ready(Direction, Py<PyAny>),
-    /// Bytes from a socket, at most so many.
+    /// Bytes from a socket, at most this many.
     Receive(Py<PyAny>, usize),
     /// Bytes into a socket.
     Send(Py<PyAny>, Py<PyAny>),
@@ -84,7 +84,7 @@ impl Operation {
         }
     }
 
-    /// The call, for the methods that only calls have.
+    /// Returns the call, for the methods that only calls have.
     fn function<'a>(&'a self, py: Python<'a>, method: &str) -> PyResult<&'a Function> {
         match &self.kind {
             Kind::Call(function) => Ok(function.bind(py).get()),
@@ -108,7 +108,7 @@ impl Operation {
         })
     }
 
-    /// A few words for a report.
+    /// Returns a short description for a report.
     pub(super) fn describe(&self, py: Python<'_>) -> String {
         let of = |object: &Py<PyAny>| {
             let repr = object.bind(py).repr().map(|repr| repr.to_string());

@@ -1,4 +1,4 @@
-//! Queues, as tasks use them.
+//! Queues, for tasks.
 
 use std::task::{Wake, Waker};
 
@@ -19,7 +19,7 @@ use crate::raw::intern;
 static FULL: Imported<pyo3::types::PyType> = Imported::new("queue", "Full");
 static SHUT_DOWN: Imported<pyo3::types::PyType> = Imported::new("interlock._queue_errors", "ShutDown");
 
-/// What a try of an operation on a queue gives.
+/// The result of an attempt of an operation on a queue.
 pub(super) enum Tried<'py> {
     Done(Bound<'py, PyAny>),
     /// It would have to wait.
@@ -38,10 +38,11 @@ impl Wake for Notifies {
     }
 }
 
-/// Lines up for an operation, at the head of the line if it was called and came too late. `None` if it is worth trying now.
+/// Lines up for an operation, at the head of the line if the task was called and came too late. Returns `None` if
+/// an attempt is worth it now.
 ///
 /// # Errors
-/// There is no queue with which tasks can wait.
+/// The object is not a queue at which tasks can wait.
 pub(super) fn line_up(
     py: Python<'_>,
     shared: &Arc<Shared>,
@@ -71,7 +72,7 @@ pub(super) fn line_up(
     }
 }
 
-/// Tries an operation.
+/// Attempts an operation.
 pub(super) fn attempt<'py>(py: Python<'py>, kind: &Kind) -> PyResult<Tried<'py>> {
     let done = match kind {
         Kind::Get(queue) => queue.bind(py).call_method0(intern!(py, "get_nowait")),

@@ -1,4 +1,4 @@
-//! One step of a generator or a coroutine; and how many threads there are.
+//! Runs one step of a generator or a coroutine. Also counts the threads.
 
 #![expect(
     unsafe_code,
@@ -16,9 +16,9 @@ use crate::raw::intern;
 
 /// How a step ended.
 pub(super) enum Step<'py> {
-    /// It wants the others to go first.
+    /// It lets the others go first.
     YieldedNone,
-    /// It has yielded something else.
+    /// It has yielded another object.
     Yielded(Bound<'py, PyAny>),
     /// It has returned.
     Returned(Bound<'py, PyAny>),
@@ -37,7 +37,8 @@ type Resume = unsafe extern "C" fn(
 ) -> ffi::PySendResult;
 
 impl Sender {
-    /// How this one is. The interpreter's own kinds have a function for that, which nobody can replace.
+    /// Returns how to resume this one. The interpreter's own kinds have a function for that, which no program can
+    /// replace.
     pub(super) fn of(coroutine: &Bound<'_, PyAny>) -> Self {
         // SAFETY: the object is alive.
         let class = unsafe { ffi::Py_TYPE(coroutine.as_ptr()) };
@@ -104,7 +105,8 @@ pub(super) fn throw<'py>(
             if !raised.is_instance_of::<PyStopIteration>() {
                 return Step::Raised(raised);
             }
-            // A generator that raises this itself raises RuntimeError, so it has returned.
+            // If a generator itself raises this, the interpreter turns it into RuntimeError. So the generator has
+            // returned.
             match raised.getattr(intern!(py, "value")) {
                 Ok(value) => Step::Returned(value),
                 Err(error) => Step::Raised(errors::exception(py, error)),
@@ -113,8 +115,8 @@ pub(super) fn throw<'py>(
     }
 }
 
-/// How many threads the interpreter knows, those included that have not begun, if Python code can't find that out: before 3.12 such a
-/// thread looks like the one that has started it.
+/// Returns how many threads the interpreter knows, including those that have not begun, if Python code can't find
+/// that out: before 3.12, such a thread looks like the one that started it.
 pub(super) fn threads_known(_: Python<'_>) -> Option<usize> {
     #[cfg(Py_3_12)]
     return None;

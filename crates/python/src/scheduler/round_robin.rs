@@ -41,7 +41,7 @@ impl RoundRobin {
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         loop {
-            // The iterator is outside of the ring while it runs: it may use this object.
+            // The iterator is outside of the ring while it runs, because it may use this object.
             let Some(iterator) = self.iterators.get(py).lock().pop_front() else {
                 return Ok(None);
             };

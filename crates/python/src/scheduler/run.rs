@@ -30,7 +30,7 @@ use crate::raw::intern;
 /// Whether another thread, or the handler of a signal, could wake a task.
 static HAS_OTHERS: Imported = Imported::new("interlock._scheduler_calls", "has_other_threads");
 
-/// If tasks can be woken by other threads only, it is asked after this time whether there still are some.
+/// If only other threads can wake a task, the scheduler checks after this time whether there still are any.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Resumes generators and coroutines in turns, on the thread that calls run().
@@ -207,7 +207,7 @@ thread_local! {
     static RUNS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The right to run a scheduler, for as long as this lives.
+/// The right to run a scheduler, as long as this lives.
 struct Claim<'a> {
     py: Python<'a>,
     shared: &'a Arc<Shared>,
@@ -241,17 +241,18 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// What follows on turns in which tasks only let the others go first.
+/// The event after turns in which tasks only let the others go first.
 enum Next<'py> {
     /// The round is over.
     Round,
-    /// A turn of a task that gets something.
+    /// A turn of a task that gets a value or an exception.
     Turn(Turn<Box<Body>>),
     /// A step of another kind.
     Step(TaskId, Box<Body>, Step<'py>),
 }
 
-/// The error of another task that nobody learns of, because this one, the last that waited for it, is cancelled.
+/// Returns the error of another task that no task will learn of, because this task, the last one that waited for
+/// it, is cancelled.
 fn lost_error(py: Python<'_>, reason: Reason, body: &Body) -> Option<Py<PyBaseException>> {
     if reason != Reason::JoinedThenCancelled {
         return None;
@@ -321,7 +322,7 @@ impl Run<'_> {
         self.until.is_some_and(|task| task.done(py))
     }
 
-    /// Gives each task its turn. Whether the task that is waited for has ended.
+    /// Gives each task its turn. Returns whether the task that the caller waits for has ended.
     fn round(&self, py: Python<'_>) -> PyResult<bool> {
         let turns = || self.shared.turns.get(py).lock();
         let mut next = turns().next_turn();
@@ -373,7 +374,7 @@ impl Run<'_> {
         Ok(false)
     }
 
-    /// Resumes tasks in their turns as long as each has nothing to get, and only lets the others go first.
+    /// Resumes tasks in their turns as long as each gets nothing, and only lets the others go first.
     fn plain_turns<'py>(&self, py: Python<'py>, mut turn: Turn<Box<Body>>) -> Next<'py> {
         loop {
             let (id, body) = (turn.id, turn.payload);
@@ -394,7 +395,7 @@ impl Run<'_> {
         }
     }
 
-    /// A task has ended. How many tasks wait for that.
+    /// Called when a task has ended. Returns how many tasks wait for that.
     fn finish(&self, py: Python<'_>, (id, body): (TaskId, Box<Body>), end: End) -> usize {
         body.task.bind(py).get().finish(py, end);
         let joined = self.shared.turns.get(py).lock().end(id);
@@ -402,7 +403,7 @@ impl Run<'_> {
         joined
     }
 
-    /// A task has ended with an exception.
+    /// Called when a task has ended with an exception.
     fn fail(
         &self,
         py: Python<'_>,
@@ -419,7 +420,7 @@ impl Run<'_> {
         let end = End::Raised(exception.clone().unbind());
         let joined = self.finish(py, (id, body), end);
         let is_waited_for = self.until.is_some_and(|until| std::ptr::eq(until, task));
-        // What is no `Exception` ends the program, such as KeyboardInterrupt.
+        // An exception that is not an `Exception`, such as KeyboardInterrupt, ends the program.
         let is_for_others = joined > 0 || task.keeps_errors || is_waited_for;
         if is_for_others && exception.is_instance_of::<PyException>() {
             if !task.keeps_errors && !is_waited_for {
@@ -430,7 +431,7 @@ impl Run<'_> {
         Err(errors::again(exception))
     }
 
-    /// The verdict that no task can go on, with what each waits for.
+    /// Returns the exception that says that no task can go on, and what each of them waits for.
     fn verdict(&self, py: Python<'_>) -> PyErr {
         let turns = self.shared.turns.get(py).lock();
         let waits: Vec<_> = turns

@@ -1,4 +1,4 @@
-//! What a scheduler and its tasks share.
+//! The state that a scheduler and its tasks share.
 
 use interlock_sched::{Cancelling, Mailbox, TaskId, Turns};
 use interlock_wait::ThreadIdent;
@@ -19,7 +19,7 @@ pub(super) struct Shared {
     pub(super) runner: Attached<StateLock<Runner>>,
 }
 
-/// Who runs the tasks.
+/// The runner of the tasks.
 #[derive(Default)]
 pub(super) struct Runner {
     /// The thread, and the generation of its process.
@@ -38,7 +38,8 @@ impl Shared {
         }
     }
 
-    /// If another thread is using the tasks, they are not visited. That keeps them alive, which is always safe.
+    /// Visits the tasks, unless another thread is using them. Not visiting them keeps them alive, which is always
+    /// safe.
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(turns) = self.turns.get_in_traverse(visit).try_lock() else {
             return Ok(());

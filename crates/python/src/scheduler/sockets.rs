@@ -1,4 +1,4 @@
-//! What sockets and other objects with descriptors are like.
+//! The properties of sockets and other objects with descriptors.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
@@ -9,7 +9,7 @@ use crate::raw::{intern, lookup, small_int};
 /// The class of plain sockets.
 static SOCKET: Imported<PyType> = Imported::new("_socket", "socket");
 
-/// Whether the object sends and receives as a plain socket does.
+/// Returns whether the object sends and receives as a plain socket does.
 pub(super) fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = object.py();
     if small_int(object).is_some() {
@@ -19,7 +19,7 @@ pub(super) fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(inherits(&class, socket, intern!(py, "recv")) && inherits(&class, socket, intern!(py, "send")))
 }
 
-/// Whether the object has one descriptor for all its life, as sockets have.
+/// Returns whether the object has one descriptor for all its life, as sockets have.
 pub(super) fn keeps_its_descriptor(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = object.py();
     Ok(inherits(
@@ -40,8 +40,9 @@ fn inherits<'py>(
     }
 }
 
-/// Whether to ask a socket of a derived class for bytes before it is watched. One of `ssl` may have to send first, and may have bytes
-/// that the kernel has given it already. A blocking one is asked only if it says that it has some.
+/// Returns whether to ask a socket of a derived class for bytes before it is watched. A socket of `ssl` may have to
+/// send first, and may hold bytes that it has read from the kernel already. A blocking socket is asked only if it
+/// reports such bytes.
 pub(super) fn is_worth_a_try(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     if is_plain(object)? {
         return Ok(false);
@@ -53,7 +54,8 @@ pub(super) fn is_worth_a_try(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(is_non_blocking || has_pending(object)?)
 }
 
-/// Whether a socket of a derived class has bytes that the kernel has given it already, as those of `ssl` say.
+/// Returns whether a socket of a derived class holds bytes that it has read from the kernel already, as sockets of
+/// `ssl` report.
 pub(super) fn has_pending(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     if is_plain(object)? {
         return Ok(false);

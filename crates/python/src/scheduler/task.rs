@@ -1,4 +1,4 @@
-//! `Task`: what a program has of a task.
+//! `Task`: the program's handle of a task.
 
 use std::sync::Weak;
 
@@ -13,7 +13,7 @@ use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
 use crate::raw::Attached;
 
-/// What a task knows of its scheduler.
+/// The scheduler, as its tasks see it.
 pub(super) trait Home: Send + Sync {
     /// Cancels a task, and returns whether it has not ended.
     fn cancel(&self, py: Python<'_>, id: TaskId) -> bool;
@@ -23,23 +23,24 @@ pub(super) trait Home: Send + Sync {
 #[pyclass(frozen, generic, weakref, module = "interlock.scheduler")]
 pub(crate) struct Task {
     name: String,
-    /// Whether its error stays here until somebody asks, instead of ending run().
+    /// Whether its error stays here until a program asks for it, instead of ending run().
     pub(super) keeps_errors: bool,
     home: Weak<dyn Home>,
     fate: Attached<StateLock<Fate>>,
     initialized: Initialized,
 }
 
-/// What becomes of a task.
+/// The state of a task.
 struct Fate {
     /// Its number in the engine.
     id: Option<TaskId>,
     end: End,
-    /// How many tasks that wait for its end have yet to learn of its error; 0 if nobody has to, or if one has.
+    /// How many tasks that wait for its end have yet to learn of its error; 0 if none has to, or if one has learned
+    /// of it.
     unaware: usize,
 }
 
-/// How a task has ended.
+/// The end of a task.
 pub(super) enum End {
     NotYet,
     Returned(Py<PyAny>),
@@ -55,12 +56,12 @@ impl Task {
         &self.name
     }
 
-    /// Whether the task has ended. Never blocks.
+    /// Return whether the task has ended. Never blocks.
     pub(super) fn done(&self, py: Python<'_>) -> bool {
         !matches!(self.fate.get(py).lock().end, End::NotYet) || self.is_abandoned()
     }
 
-    /// Whether the task has ended because it was cancelled. Never blocks.
+    /// Return whether the task has ended because it was cancelled. Never blocks.
     fn cancelled(&self, py: Python<'_>) -> bool {
         match self.fate.get(py).lock().end {
             End::Cancelled => true,
@@ -138,12 +139,12 @@ impl Task {
         }
     }
 
-    /// The task is in the engine under this number.
+    /// Records that the task is in the engine under this number.
     pub(super) fn begin(&self, py: Python<'_>, id: TaskId) {
         self.fate.get(py).lock().id = Some(id);
     }
 
-    /// Whether this is its scheduler.
+    /// Returns whether this is its scheduler.
     pub(super) fn is_at<T: Home>(&self, home: *const T) -> bool {
         std::ptr::addr_eq(self.home.as_ptr(), home)
     }
@@ -157,22 +158,23 @@ impl Task {
         drop(former);
     }
 
-    /// Whether its scheduler is gone, and its generator is closed for that.
+    /// Returns whether its scheduler is gone, and has closed its generator.
     fn is_abandoned(&self) -> bool {
         self.home.strong_count() == 0
     }
 
-    /// So many tasks are to learn of its error, and nobody else.
+    /// Records that `joiners` tasks will learn of its error, and no other code.
     pub(super) fn error_is_for(&self, py: Python<'_>, joiners: usize) {
         self.fate.get(py).lock().unaware = joiners;
     }
 
-    /// A task has learned of its error.
+    /// Called when a task has learned of its error.
     pub(super) fn error_is_known(&self, py: Python<'_>) {
         self.fate.get(py).lock().unaware = 0;
     }
 
-    /// A task that was to learn of its error never will. The error, if it was the last one.
+    /// Called when a task that should have learned of its error never will. Returns the error if this was the last
+    /// such task.
     pub(super) fn lost_error(&self, py: Python<'_>) -> Option<Py<PyBaseException>> {
         let mut fate = self.fate.get(py).lock();
         let fate = &mut *fate;
@@ -185,12 +187,12 @@ impl Task {
         }
     }
 
-    /// What has become of it: a value, or an exception.
+    /// Returns how it has ended: a value, or an exception.
     ///
     /// # Errors
     /// It was cancelled, or has not ended.
     pub(super) fn outcome(&self, py: Python<'_>) -> PyResult<Result<Py<PyAny>, Py<PyBaseException>>> {
-        // Exceptions are made when the lock is free: that may run code of a program.
+        // Exceptions are created when the lock is free, because that may run a program's code.
         let refusal = match &self.fate.get(py).lock().end {
             End::Returned(value) => return Ok(Ok(value.clone_ref(py))),
             End::Raised(exception) => return Ok(Err(exception.clone_ref(py))),

@@ -1,4 +1,4 @@
-//! A turn of a task: what it gets, and what becomes of an operation that it waits for.
+//! A turn of a task: the value that it gets, and the progress of the operation that it waits for.
 
 use std::cell::Cell;
 use std::io::ErrorKind;
@@ -18,7 +18,7 @@ use crate::convert::Timeout;
 use crate::errors::{self, os_error};
 use crate::raw::intern;
 
-/// What a task gets in its turn.
+/// The value that a task gets in its turn.
 pub(super) enum Gets<'py> {
     /// A value; None if there is none.
     Value(Option<Bound<'py, PyAny>>),
@@ -29,14 +29,14 @@ pub(super) enum Gets<'py> {
 /// How much of the bytes is sent.
 pub(super) enum Sent {
     All,
-    /// The socket takes no more now, and has asked for this, if for anything.
+    /// The socket takes no more now, and has asked for this direction, if any.
     Part(Option<Direction>),
 }
 
-/// What a task gets that goes on for this reason.
+/// Returns what a task gets that goes on for this reason.
 ///
 /// # Errors
-/// The exception that is to be raised in the task.
+/// The exception to raise in the task.
 pub(super) fn gets<'py>(py: Python<'py>, body: &mut Body, reason: Reason) -> PyResult<Gets<'py>> {
     let ended = match reason {
         Reason::Cancelled | Reason::JoinedThenCancelled => Some(failing::cancelled(py)),
@@ -60,7 +60,7 @@ pub(super) fn gets<'py>(py: Python<'py>, body: &mut Body, reason: Reason) -> PyR
     }
 }
 
-/// Whether a task has slept as long as it wanted.
+/// Returns whether a task has slept as long as it wanted.
 fn is_slept(py: Python<'_>, body: &Body) -> bool {
     let Some(wait) = body.wait() else { return true };
     let operation = wait.operation.bind(py).get();
@@ -71,7 +71,8 @@ fn is_slept(py: Python<'_>, body: &Body) -> bool {
     }
 }
 
-/// Tries an operation whose time is over: it may have become possible just now, and with a limit of no time it was not tried yet.
+/// Attempts an operation that has timed out: it may have become possible just now, and with a limit of 0 it was not
+/// attempted yet.
 fn try_at_last(py: Python<'_>, wait: Wait) -> PyResult<Gets<'_>> {
     let operation = wait.operation.clone_ref(py);
     let is_ready = |object: &Py<PyAny>, usual| {
@@ -106,7 +107,7 @@ fn try_at_last(py: Python<'_>, wait: Wait) -> PyResult<Gets<'_>> {
     Err(failing::timed_out(py, &wait))
 }
 
-/// Goes on with an operation that is worth a try.
+/// Goes on with an operation that is worth an attempt.
 fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
     let operation = wait.operation.clone_ref(py);
     let done = match &operation.bind(py).get().kind {
@@ -145,14 +146,14 @@ fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
 }
 
 thread_local! {
-    /// Room for received bytes, used again.
+    /// Room for received bytes, which is reused.
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// How many bytes one call of the kernel receives at most. A program that asks for more gets less, as from any socket.
+/// The most bytes that one system call receives. A program that asks for more gets fewer, as from any socket.
 const MOST: usize = 256 * 1024;
 
-/// Receives what there is.
+/// Receives the bytes that have arrived.
 fn received<'py>(object: &Bound<'py, PyAny>, progress: &Progress, most: usize) -> PyResult<Attempt<'py>> {
     let py = object.py();
     if !sockets::is_plain(object)? {
@@ -173,10 +174,10 @@ fn received<'py>(object: &Bound<'py, PyAny>, progress: &Progress, most: usize) -
     bytes
 }
 
-/// What a method of a socket has done.
+/// The result of a socket's method.
 enum Attempt<'py> {
     Done(Bound<'py, PyAny>),
-    /// It would block, and has asked for this, if for anything.
+    /// It would block, and has asked for this direction, if any.
     WouldBlock(Option<Direction>),
 }
 
@@ -193,7 +194,7 @@ fn attempt<'py>(done: PyResult<Bound<'py, PyAny>>, py: Python<'py>) -> PyResult<
     })
 }
 
-/// The bytes of a bytes-like object.
+/// Returns the bytes of a bytes-like object.
 pub(super) fn bytes_of<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     if let Ok(bytes) = data.cast_exact::<PyBytes>() {
         return Ok(bytes.clone());

@@ -23,17 +23,17 @@ unsafe extern "C" {
     fn _PyBytes_Resize(object: *mut *mut ffi::PyObject, size: ffi::Py_ssize_t) -> c_int;
 }
 
-/// How large the object is at first: a pipe that was full has filled it.
+/// The size of the object at first: a full pipe fills it.
 const FIRST: usize = USUAL_PIPE;
 
 /// From this size on the object is copied into a large one. Up to here it grows to four times its size.
 const MIDDLE: usize = 1 << 20;
 
-/// The size of a large object: as much as fits into pages of two megabytes with what is before the bytes. What it does not fill in
-/// the end takes no memory. From this size on it grows to the double, most of the time where it is.
+/// The size of a large object: it fits into pages of two megabytes, together with its header. The part that is not
+/// filled in the end takes no memory. From this size on, the object doubles its size, most of the time in place.
 const LARGE: usize = (64 << 20) - 128;
 
-/// An object that is being filled: bytes, or ASCII text. Nobody else knows the object until it is full.
+/// An object that is being filled: bytes, or ASCII text. No other code knows the object until it is full.
 pub(super) struct Received {
     /// A new object with `capacity` bytes, of which `length` are written. Null after it could not be made larger.
     object: *mut ffi::PyObject,
@@ -43,7 +43,7 @@ pub(super) struct Received {
     is_eager: bool,
     /// Whether the object is a str.
     is_text: bool,
-    /// Whether something has come that a str of ASCII does not have, or that newlines are made of.
+    /// Whether bytes have come that are not ASCII, or that belong to other newlines.
     is_odd: bool,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Received {
 unsafe impl Send for Received {}
 
 impl Received {
-    /// An object that begins with these bytes.
+    /// Creates an object that begins with these bytes.
     pub(super) fn new(py: Python<'_>, first: &[u8], is_eager: bool, is_text: bool) -> PyResult<Self> {
         let mut received = Received {
             object: ptr::null_mut(),
@@ -79,7 +79,7 @@ impl Received {
         self.look(py, capacity)
     }
 
-    /// Takes note of where the bytes of the object are now.
+    /// Updates the address of the object's bytes.
     fn look(&mut self, py: Python<'_>, capacity: usize) -> PyResult<()> {
         if self.object.is_null() {
             (self.capacity, self.length) = (0, 0);
@@ -107,7 +107,7 @@ impl Received {
         self.received(bytes.len());
     }
 
-    /// The bytes so far.
+    /// Returns the bytes so far.
     fn bytes(&self) -> &[u8] {
         match self.length {
             0 => &[],
@@ -116,10 +116,11 @@ impl Received {
         }
     }
 
-    /// Makes the object larger if it is full, and bytes if it can't be text. Whether it was full.
+    /// Enlarges the object if it is full, and converts it to bytes if it can't be text. Returns whether it was
+    /// full.
     ///
     /// # Errors
-    /// There is no memory. What was received may be lost.
+    /// There is no memory. The received bytes may be lost.
     pub(super) fn make_room(&mut self, py: Python<'_>) -> PyResult<bool> {
         if self.is_text && self.is_odd {
             self.become_bytes(py)?;
@@ -139,13 +140,13 @@ impl Received {
         Ok(true)
     }
 
-    /// What was received is bytes from now on.
+    /// Converts the received text to bytes.
     fn become_bytes(&mut self, py: Python<'_>) -> PyResult<()> {
         *self = Received::new(py, self.bytes(), self.is_eager, false)?;
         Ok(())
     }
 
-    /// Moves the bytes to a larger object. Whether there is memory for that.
+    /// Moves the bytes to a larger object. Returns whether there is memory for that.
     fn moves(&mut self, py: Python<'_>, capacity: usize) -> bool {
         let mut other = Received {
             object: ptr::null_mut(),
@@ -175,10 +176,10 @@ impl Received {
         self.look(py, capacity)
     }
 
-    /// What was received since this was called last.
+    /// Returns the bytes that were received since the last call.
     pub(super) fn take<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         if self.length <= FIRST || self.is_text {
-            // The object stays for what comes next.
+            // The object stays for the bytes that come next.
             let bytes = PyBytes::new(py, self.bytes());
             self.length = 0;
             return Ok(bytes);
@@ -186,7 +187,7 @@ impl Received {
         Ok(self.finish(py)?.cast_into::<PyBytes>()?)
     }
 
-    /// The same as text. `None` if it is short, or bytes.
+    /// Like [`take`](Self::take), but returns text. `None` if the bytes are few, or are not text.
     pub(super) fn take_text(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyString>>> {
         if self.length <= FIRST || !self.is_text || self.is_odd {
             return Ok(None);
@@ -228,7 +229,8 @@ impl Sink for Received {
     }
 }
 
-/// Whether these bytes are ASCII, and none is a carriage return. So written, it looks at many bytes at once.
+/// Returns whether these bytes are ASCII, and none is a carriage return. Written like this, it checks many bytes at
+/// once.
 fn is_plain(bytes: &[u8]) -> bool {
     bytes.chunks(4096).all(|chunk| {
         let odd = |found: u8, &byte: &u8| found | byte & 0x80 | u8::from(byte == b'\r');
@@ -252,10 +254,10 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// The bytes of `data` from `offset` on.
+    /// Returns the bytes of `data` from `offset` on.
     ///
     /// # Errors
-    /// They do not lie one after the other.
+    /// The bytes are not contiguous.
     pub(super) fn new(data: &Bound<'_, PyAny>, offset: usize) -> PyResult<Self> {
         let buffer = PyBuffer::get(data)?;
         match buffer.is_c_contiguous() {
@@ -264,7 +266,7 @@ impl Sent {
         }
     }
 
-    /// How many bytes, from the beginning, have been written.
+    /// Returns how many bytes, from the beginning, have been written.
     pub(super) fn offset(&self) -> usize {
         self.offset
     }

@@ -1,4 +1,4 @@
-//! A child process by its descriptor.
+//! A child process, held by its descriptor.
 
 use interlock_os::exchange::FileWork;
 use interlock_os::files::{Awaited, FileWait};
@@ -10,7 +10,8 @@ use super::outside::Outside;
 use crate::blocking;
 use crate::convert::Timeout;
 
-/// A child process, named by a descriptor: its id can be another process's as soon as somebody has waited for it.
+/// A child process, named by a descriptor: its id may belong to another process as soon as any code has waited for
+/// it.
 #[pyclass(frozen, module = "interlock._interlock")]
 pub(crate) struct ChildProcess(pub(super) Pidfd);
 
@@ -29,7 +30,7 @@ impl FileWork for End {
 
 #[pymethods]
 impl ChildProcess {
-    /// The child `pid` of this process, which nobody has waited for. None if the system has no descriptor for it.
+    /// Return the child `pid` of this process, which no thread has waited for yet. None if the system has no descriptor for it.
     #[staticmethod]
     fn open(pid: i32) -> Option<Self> {
         Pidfd::open(pid).ok().map(ChildProcess)

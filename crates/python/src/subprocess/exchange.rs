@@ -17,8 +17,8 @@ use crate::raw::Attached;
 
 type Files = Engine<Received, Sent>;
 
-/// Up to this number of files an exchange has its pipes made wider: if many commands run, the room that a user's pipes may have together is
-/// for all.
+/// With up to this number of files, an exchange widens its pipes. If many commands run, they share the total room
+/// that a user's pipes may have.
 const FEW: usize = 8;
 
 /// Files from which bytes are read, to which bytes are written, and whose being readable is awaited, all at once.
@@ -98,7 +98,7 @@ impl Exchange {
         }
     }
 
-    /// What was read from a file since this was called last. Never blocks.
+    /// Return the bytes that were read from a file since the last call. Never blocks.
     fn take<'py>(&self, py: Python<'py>, place: usize) -> PyResult<Bound<'py, PyBytes>> {
         self.with(py, |files| match files.flow(place) {
             Some(Flow::In(received)) => received.take(py),
@@ -106,8 +106,8 @@ impl Exchange {
         })?
     }
 
-    /// What was read from a file that was added as text, with the newlines of Python; None if it is not ASCII, has other newlines, or
-    /// is short, so that `take()` has it. Never blocks.
+    /// Return the text that was read from a file that was added as text, with the newlines of Python. None if it is not ASCII, has
+    /// other newlines, or is short: `take()` returns it then. Never blocks.
     fn take_text(&self, py: Python<'_>, place: usize) -> PyResult<Option<Py<PyString>>> {
         self.with(py, |files| match files.flow(place) {
             Some(Flow::In(received)) => received.take_text(py),
@@ -115,7 +115,7 @@ impl Exchange {
         })?
     }
 
-    /// How many bytes of its data, from the beginning, have been written to a file. Never blocks.
+    /// Return how many bytes of its data, from the beginning, have been written to a file. Never blocks.
     fn written(&self, py: Python<'_>, place: usize) -> PyResult<usize> {
         self.with(py, |files| match files.flow(place) {
             Some(Flow::Out(sent)) => Ok(sent.offset()),
@@ -123,9 +123,9 @@ impl Exchange {
         })?
     }
 
-    /// Have no more to do with a file, before it is closed. Never blocks.
+    /// Forget a file, before it is closed. Never blocks.
     fn remove(&self, py: Python<'_>, place: usize) -> PyResult<()> {
-        // What it held is let go after the lock.
+        // The file's data is dropped after the lock is released.
         let flow = self.with(py, |files| files.remove(place))?;
         flow.map(drop).ok_or_else(unknown)
     }

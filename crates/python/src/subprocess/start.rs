@@ -33,12 +33,12 @@ type Words<'py> = (Bound<'py, PyList>, Bound<'py, PyAny>, Option<Bound<'py, PyAn
 /// The working directory and the environment.
 type Place<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyDict>>);
 
-/// What has become of a start: the id of the process, what has failed, and the system's error.
+/// The outcome of a start: the id of the process, the step that failed, and the system's error.
 type Answer = (i32, Option<&'static str>, i32);
 
 #[pymethods]
 impl ProgramStart {
-    /// Whether the system lets programs be started so. Starts a process that ends at once.
+    /// Return whether the system lets programs be started this way. Starts a process that exits at once.
     #[staticmethod]
     fn is_possible() -> bool {
         can_start()
@@ -122,12 +122,12 @@ impl ProgramStart {
     }
 }
 
-/// The process, by the descriptor that came with it, or else by another one.
+/// Returns the process, by the descriptor that came with it, or else by another one.
 fn process(pid: i32, pidfd: Option<Pidfd>) -> Option<ChildProcess> {
     pidfd.or_else(|| Pidfd::open(pid).ok()).map(ChildProcess)
 }
 
-/// The files that a name may stand for, as `execvp` tries them.
+/// Returns the files that a name may stand for, as `execvp` tries them.
 fn candidates(name: CString, path: Option<Bound<'_, PyAny>>) -> Option<Vec<CString>> {
     let Some(path) = path else {
         return Some(vec![name]);
@@ -145,7 +145,7 @@ fn candidates(name: CString, path: Option<Bound<'_, PyAny>>) -> Option<Vec<CStri
     files.collect()
 }
 
-/// The variables of an environment, each as `NAME=value`.
+/// Returns the variables of an environment, each as `NAME=value`.
 fn assignments(variables: &Bound<'_, PyDict>) -> Option<Vec<CString>> {
     let assignment = |item: Bound<'_, PyAny>| {
         let item = item.cast_into::<PyTuple>().ok()?;
@@ -163,7 +163,7 @@ fn assignments(variables: &Bound<'_, PyDict>) -> Option<Vec<CString>> {
     variables.items().iter().map(assignment).collect()
 }
 
-/// The numbers of descriptors in ascending order.
+/// Returns the numbers of descriptors in ascending order.
 fn descriptors(numbers: &Bound<'_, PyAny>) -> Option<Vec<i32>> {
     let mut numbers: Vec<i32> = numbers.extract().ok()?;
     numbers.sort_unstable();
@@ -171,7 +171,7 @@ fn descriptors(numbers: &Bound<'_, PyAny>) -> Option<Vec<i32>> {
     numbers.first().is_none_or(|&least| least >= 0).then_some(numbers)
 }
 
-/// What the system is told for a str, a bytes object or a path. None if it is neither, or has a zero in it.
+/// Returns a str, a bytes object or a path as the system takes it. None if it is none of these, or contains a zero.
 fn text(object: &Bound<'_, PyAny>) -> Option<CString> {
     if let Ok(bytes) = object.cast::<PyBytes>() {
         return CString::new(bytes.as_bytes()).ok();

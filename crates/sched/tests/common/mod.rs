@@ -1,4 +1,4 @@
-//! What the tests of turns have in common.
+//! Helpers of the tests of turns.
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use interlock_sched::{Direction, Keeper, Prospect, Reason, Spot, Turns};
 use interlock_wait::{Deadline, WaitContext};
 
-/// The keeper of a descriptor, by a number.
+/// The keeper of a descriptor, identified by a number.
 #[derive(Debug)]
 pub(crate) struct Same(pub(crate) u32);
 
@@ -55,12 +55,12 @@ pub(crate) fn run_until_idle(turns: &mut Tasks) -> Vec<(&'static str, Reason)> {
     }
 }
 
-/// A descriptor, waited for without a limit, whose keeper is known by its number.
+/// Makes a wait without a limit for a descriptor, whose keeper is identified by its number.
 pub(crate) fn spot(file: &impl AsRawFd, direction: Direction) -> Spot<Same> {
     spot_of(file, direction, 1)
 }
 
-/// The same in another keeper.
+/// Makes the same wait with another keeper.
 pub(crate) fn spot_of(file: &impl AsRawFd, direction: Direction, keeper: u32) -> Spot<Same> {
     Spot {
         descriptor: file.as_raw_fd(),

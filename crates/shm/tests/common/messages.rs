@@ -25,7 +25,7 @@ pub(crate) fn number(bytes: &[u8]) -> u64 {
     number
 }
 
-/// Has a child die at step `name`, for the `count`th time that it comes there. Returns whether it did.
+/// Makes a child die at step `name`, when it comes there for the `count`th time. Returns whether it did.
 pub(crate) fn dies(name: &str, count: u32, body: impl FnOnce()) -> bool {
     let child = Child::run(|| {
         step::arm(name, count);

@@ -22,7 +22,8 @@ impl Child {
         Self::run_for(100, body)
     }
 
-    /// As [`run`](Self::run). The child ends after `seconds` at the latest, if it hangs and its parent is gone.
+    /// Like [`run`](Self::run). The child ends after `seconds` at the latest, if it hangs and its parent is
+    /// gone.
     pub(crate) fn run_for(seconds: u32, body: impl FnOnce() -> bool) -> Self {
         // SAFETY: the child only runs the closure, and then ends.
         let child = unsafe { libc::fork() };
@@ -51,7 +52,7 @@ impl Child {
         self.signal(libc::SIGKILL);
     }
 
-    /// Waits until the child has ended; its wait status.
+    /// Waits until the child has ended. Returns its wait status.
     pub(crate) fn status(self) -> i32 {
         let mut status = 0;
         // SAFETY: the child is this process's, and nobody else waits for it.
@@ -60,7 +61,7 @@ impl Child {
         status
     }
 
-    /// Whether the child has ended. It is still to be waited for.
+    /// Returns whether the child has ended. Does not reap it.
     pub(crate) fn has_ended(&self) -> bool {
         // SAFETY: all zeros is a value of it.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
@@ -78,7 +79,7 @@ impl Child {
         assert!(status == 0 || status == libc::SIGKILL, "at {step}: {status}");
     }
 
-    /// Whether the child's body returned true.
+    /// Returns whether the child's body returned true.
     pub(crate) fn succeeded(self) -> bool {
         self.status() == 0
     }
@@ -113,7 +114,7 @@ pub(crate) fn within_a_minute() -> WaitContext<'static> {
     WaitContext::until(Deadline::after(Duration::from_secs(60)))
 }
 
-/// Ends the calling thread, which may be the main one, and not the process.
+/// Ends the calling thread, which may be the main thread, but not the process.
 pub(crate) fn end_this_thread() -> ! {
     // SAFETY: a system call that ends this thread; nothing on its stack is needed by others.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
@@ -130,7 +131,8 @@ pub(crate) fn at_once() -> WaitContext<'static> {
     WaitContext::until(Deadline::PASSED)
 }
 
-/// A host that gives a permit when its thread is about to sleep for the first time: what the thread looked at before, it has seen.
+/// A host that gives a permit when its thread is about to sleep for the first time. By then, the thread has made
+/// its last check.
 pub(crate) struct Announces<'a> {
     pub(crate) sleeps: &'a interlock_shm::Semaphore,
     pub(crate) stops: bool,
@@ -162,7 +164,7 @@ impl<'a> Announces<'a> {
         }
     }
 
-    /// One that ends the wait.
+    /// Makes a host that ends the wait.
     pub(crate) fn and_stops(sleeps: &'a interlock_shm::Semaphore) -> Self {
         Announces {
             stops: true,
@@ -186,7 +188,7 @@ pub(crate) fn await_signal(signal: &interlock_shm::Semaphore) {
     signal.acquire(&mut within_a_minute()).unwrap();
 }
 
-/// Kills the process `pid`, a child of this one or of its parent, which nobody has waited for.
+/// Kills the process `pid`, a child of this process or of its parent that was not reaped.
 pub(crate) fn kill(pid: u32) {
     // SAFETY: the number is still that of the process.
     assert_eq!(unsafe { libc::kill(pid.cast_signed(), libc::SIGKILL) }, 0);
@@ -220,7 +222,7 @@ pub(crate) fn shared_words(count: usize) -> &'static [AtomicU64] {
     unsafe { std::slice::from_raw_parts(base.cast(), count) }
 }
 
-/// Keeps the other tests of the file out: a child has a copy of the locks that other threads hold.
+/// Keeps the other tests of the file out, because a child gets a copy of the locks that other threads hold.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)

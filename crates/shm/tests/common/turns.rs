@@ -1,4 +1,5 @@
-//! Whether children hang, or only wait for a processor: on a machine with much to do that may be for longer than any time one would name.
+//! Tells whether children hang, or only wait for a processor, which on a busy machine may take longer than any
+//! fixed time.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -6,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use super::Child;
 
-/// How often each child has its turn before one of them is said to hang. A turn lasts a tenth of a second at least.
+/// How many turns each child gets before one of them counts as hanging. A turn lasts at least a tenth of a second.
 const TURNS: u32 = 600;
 const TURN: Duration = Duration::from_millis(100);
 
 /// Waits until `is_done`.
 ///
 /// # Errors
-/// A child has ended; or each had its turn very often: it ran, or slept. Says what each child is doing.
+/// A child has ended; or each child had very many turns, in which it ran or slept. The error tells what each child
+/// is doing.
 pub(crate) fn all_in_turn(children: &[Child], is_done: impl Fn() -> bool) -> Result<(), String> {
     let mut turns = 0;
     let mut begin = Instant::now();
@@ -39,12 +41,12 @@ fn read(child: &Child, what: &str) -> String {
     std::fs::read_to_string(format!("/proc/{}/{what}", child.pid())).unwrap_or_default()
 }
 
-/// Changes each time that the child has run.
+/// Returns a number that changes each time the child has run.
 fn runs(child: &Child) -> String {
     read(child, "schedstat")
 }
 
-/// Whether it runs, or waits for a processor.
+/// Returns whether it runs, or waits for a processor.
 fn is_ready(child: &Child) -> bool {
     let stat = read(child, "stat");
     stat.rsplit(')')

@@ -1,4 +1,4 @@
-//! Getting threads into a known state without sleeping.
+//! Gets threads into a known state without sleeping.
 
 #![allow(dead_code, reason = "each file of tests uses what it needs")]
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use interlock_wait::{Deadline, Host, Resource, ResourceId, ResourceKind, Slept, WaitContext};
 
-/// What a test's thread waits for, whatever that is.
+/// A resource for a test's thread, of any kind.
 pub(crate) struct Anything;
 
 impl Resource for Anything {
@@ -39,7 +39,7 @@ pub(crate) fn ever_later() -> impl Iterator<Item = Deadline> {
         .map(|millis| Deadline::after(Duration::from_millis(millis)))
 }
 
-/// A host that counts the sleeps that its thread has begun: then the thread stands in line.
+/// A host that counts the sleeps that its thread has begun. By the first one, the thread stands in line.
 pub(crate) struct Counts<'a>(pub(crate) &'a AtomicUsize);
 
 impl Host for Counts<'_> {
@@ -54,7 +54,7 @@ impl Host for Counts<'_> {
     }
 }
 
-/// A host that runs something before each sleep, and ends the wait if that says so.
+/// A host that runs a function before each sleep, and ends the wait if the function returns true.
 pub(crate) struct Runs<F>(pub(crate) F);
 
 impl<F: FnMut() -> bool> Host for Runs<F> {
@@ -71,7 +71,7 @@ impl<F: FnMut() -> bool> Host for Runs<F> {
     }
 }
 
-/// A host that runs something after each sleep that ended without a notification: the handler of a signal.
+/// A host that runs a function after each sleep that ended without a notification, as a signal handler would run.
 pub(crate) struct Handles<F>(pub(crate) F);
 
 impl<F: FnMut() -> bool> Host for Handles<F> {
@@ -84,7 +84,7 @@ impl<F: FnMut() -> bool> Host for Handles<F> {
     }
 }
 
-/// A host that runs something before the first sleep, and then panics.
+/// A host that runs a function before the first sleep, and then panics.
 pub(crate) struct Panics<F>(F);
 
 impl<F: FnMut()> Host for Panics<F> {
@@ -98,7 +98,8 @@ impl<F: FnMut()> Host for Panics<F> {
     }
 }
 
-/// Waits with a host that does something in the middle of the wait, and then panics; checks that the panic came out.
+/// Waits with a host that runs a function in the middle of the wait, and then panics. Checks that the panic leaves
+/// the wait.
 #[track_caller]
 pub(crate) fn panics_in<R, M>(
     wait: impl FnOnce(&mut WaitContext<'_>) -> R,

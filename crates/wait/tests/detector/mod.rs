@@ -1,4 +1,4 @@
-//! A deadlock detector that knows nothing but waits, and asks what they wait for.
+//! A deadlock detector that knows only waits, and asks their resources for owners.
 
 use std::collections::HashSet;
 

@@ -4,7 +4,7 @@
 
 use interlock_wait::{Host, Slept};
 
-/// A host that ends the first wait, and lets the others last: the handler of a signal has failed.
+/// A host that ends the first wait, as after a signal handler that raised, and no later wait.
 pub(crate) struct Stops {
     after_a_sleep: bool,
     has_stopped: bool,
@@ -19,7 +19,7 @@ impl Stops {
         }
     }
 
-    /// Ends the wait after the first sleep, whose time should be over at once.
+    /// Ends the wait after the first sleep, which should time out at once.
     pub(crate) fn after_a_sleep() -> Self {
         Stops {
             after_a_sleep: true,

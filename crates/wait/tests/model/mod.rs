@@ -1,4 +1,5 @@
-//! How a model is run: in every order of its threads' steps, or in every one with a few preemptions. Prints how many.
+//! Runs a model in every order of its threads' steps, or in every order with a few preemptions. Prints how many
+//! orders there were.
 //!
 //! `MODEL_BOUND` allows each model that many preemptions at most (`make test` does, `make models` does not);
 //! `LOOM_MAX_PREEMPTIONS` asks for another number than a model has, also for more.
@@ -13,7 +14,7 @@ pub(crate) fn check(body: impl Fn() + Send + Sync + 'static) {
     run(None, body);
 }
 
-/// As [`check`], but with at most `preemptions` threads taken off the processor while they could have gone on, for models
+/// Like [`check`], but with at most `preemptions` threads taken off the processor while they could have gone on, for models
 /// with too many orders.
 pub(crate) fn check_bounded(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
     run(Some(preemptions), body);

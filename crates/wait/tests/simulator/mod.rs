@@ -22,14 +22,15 @@ enum Status {
     Ended,
 }
 
-/// What happened, without what differs between two runs: numbers of threads and resources count from 0 in each.
+/// An event, without the parts that differ between two runs: numbers of threads and resources count from 0 in each
+/// run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     Waits(usize, ResourceKind, usize),
     Woke(usize, ResourceKind, usize, bool),
     Acquired(usize, usize),
     Released(usize, usize),
-    /// What a thread of the test has to say.
+    /// A note from a thread of the test.
     Says(usize, &'static str),
     Ended(usize),
     /// The virtual clock went on to this time.
@@ -51,7 +52,7 @@ pub(crate) struct Simulator {
     changed: Condvar,
 }
 
-/// What a thread of a simulation does.
+/// The function of a thread of a simulation.
 pub(crate) type Thread = Box<dyn FnOnce(&Simulator) + Send>;
 
 /// Runs threads under a simulator until all have ended, and returns what happened. A test runs one at a time.
@@ -96,7 +97,7 @@ impl Simulator {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records what the calling thread has to say.
+    /// Records a note from the calling thread.
     pub(crate) fn say(&self, what: &'static str) {
         if let Some(me) = NUMBER.get() {
             self.lock().steps.push(Step::Says(me, what));
@@ -131,7 +132,7 @@ impl Simulator {
         self.changed.notify_all();
     }
 
-    /// Has another thread chosen, and waits until it is this one's turn. How its parking ended.
+    /// Lets another thread be chosen, and waits for the calling thread's turn. Returns how its parking ended.
     fn stand_still(&self, mut state: MutexGuard<'_, State>, me: usize, status: Status) -> Returned {
         state.threads[me] = status;
         self.choose(&mut state);
@@ -197,7 +198,7 @@ impl Scheduler for Simulator {
     }
 
     fn ended(&self, number: u64) {
-        // What the thread does from now on, such as dropping its own values, is no part of the schedule.
+        // The thread's further steps, such as dropping its own values, are not part of the schedule.
         NUMBER.set(None);
         let mut state = self.lock();
         state.threads[number as usize] = Status::Ended;
@@ -233,7 +234,7 @@ impl Observer for Simulator {
             _ => return,
         };
         state.steps.push(step);
-        // Another thread may come first.
+        // Another thread may be faster.
         self.stand_still(state, me, Status::Ready(Returned::Woken));
     }
 }

@@ -41,7 +41,7 @@ struct Types {
 
 static TYPES: Once<Types> = Once::new();
 
-/// A descriptor that puts `function` before `method`, for instances of `class`.
+/// Returns a descriptor that puts `function` before `method`, for instances of `class`.
 pub(crate) fn descriptor<'py>(
     class: &Bound<'py, PyType>,
     method: Bound<'py, PyAny>,
@@ -67,7 +67,8 @@ pub(crate) fn descriptor<'py>(
     Ok(object)
 }
 
-/// The descriptor of a method `own`: the one above for `__enter__` and `__exit__` that take any arguments, else itself.
+/// Returns the descriptor of a method `own`: the one above for `__enter__` and `__exit__` that take any
+/// arguments, else itself.
 ///
 /// # Safety
 /// `own` is the method of `class` with this definition, which is never freed.
@@ -127,7 +128,7 @@ impl Types {
     }
 }
 
-/// The result of a lookup in `receiver`, or in the class if there is no receiver.
+/// Returns the result of a lookup in `receiver`, or in the class if there is no receiver.
 ///
 /// # Safety
 /// Called as a slot of the type.

@@ -34,7 +34,7 @@ pub(super) struct BoundSpecial {
     pub(super) receiver: *mut PyObject,
 }
 
-/// The descriptor's contents.
+/// Returns the descriptor's contents.
 ///
 /// # Safety
 /// `slf` is a descriptor; it is never freed.
@@ -44,7 +44,7 @@ pub(super) unsafe fn descriptor<'a>(slf: *mut PyObject) -> &'a Special {
     unsafe { &*slf.cast::<Special>() }
 }
 
-/// The bound method's contents.
+/// Returns the bound method's contents.
 ///
 /// # Safety
 /// `slf` is a bound method, and the reference is used only while the caller holds it.
@@ -54,7 +54,8 @@ pub(super) unsafe fn bound<'a>(slf: *mut PyObject) -> &'a BoundSpecial {
     unsafe { &*slf.cast::<BoundSpecial>() }
 }
 
-/// The result of the ordinary descriptor for a receiver, or this descriptor itself for a lookup in the class.
+/// Returns the result of the ordinary descriptor for a receiver, or this descriptor itself for a lookup in
+/// the class.
 ///
 /// # Safety
 /// The same as for a `tp_descr_get`.
@@ -74,7 +75,7 @@ pub(super) unsafe fn bind_ordinarily(
     unsafe { (this.bind)(this.method, receiver, class) }
 }
 
-/// The ordinary bound method of the same receiver.
+/// Returns the ordinary bound method of the same receiver.
 ///
 /// # Safety
 /// `slf` is a bound method that the caller, who is attached, holds.
@@ -91,7 +92,7 @@ unsafe fn ordinary<'py>(slf: *mut PyObject) -> PyResult<Bound<'py, PyAny>> {
     unsafe { Bound::from_owned_ptr_or_err(py, ordinary) }
 }
 
-/// A result for the interpreter: the object, or null with the exception set.
+/// Returns a result for the interpreter: the object, or null with the exception set.
 fn answer(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> *mut PyObject {
     result.map_or_else(
         |error| {

@@ -449,3 +449,25 @@ def test_a_fork_server_that_could_not_preload_is_told_of(run: Run) -> None:
     told = run(program).splitlines()
     assert told[0] == note
     assert [line for line in told if line.startswith("ModuleNotFoundError")] == [told[-1]]
+
+
+def test_a_program_may_wait_for_the_fork_server_itself(run: Run) -> None:
+    program = """
+        import multiprocessing
+        import os, signal
+        from multiprocessing import forkserver
+
+        def main():
+            context, server = multiprocessing.get_context("forkserver"), forkserver._forkserver
+            for stop in (server._stop, lambda: None):
+                process = context.Process(target=abs, args=(1,))
+                process.start()
+                process.join()
+                os.kill(server._forkserver_pid, signal.SIGKILL)
+                os.waitpid(server._forkserver_pid, 0)
+                stop()
+            process = context.Process(target=print, args=("started",), kwargs={"flush": True})
+            process.start()
+            process.join()
+    """
+    assert run(program) == "started\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing.forkserver as _std
 import os
 import select
@@ -113,7 +114,9 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
             self.channel.close()
         self.channel = self._forkserver_alive_fd = None
         if self._forkserver_pid is not None:
-            os.waitpid(self._forkserver_pid, 0)
+            # In a forked child the server is the parent's; or the program has waited for it.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._forkserver_pid, 0)
             self._forkserver_pid = None
 
     def _stop_unlocked(self) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # at run time an import of typing would be most of the cost o
     from interlock._owner_died import OwnerDiedError, OwnerDiedWarning
     from interlock._remote_error import RemoteError
     from interlock._report import InstallError, InstallReport, InterlockWarning
-    from interlock._worker_died import TaskTimeoutError, TransportError, WorkerDiedError
+    from interlock._task_error_classes import TaskTimeoutError, TransportError, WorkerDiedError
 
     __version__: str
 
@@ -73,9 +73,9 @@ _HOMES = {
     "OwnerDiedError": "_owner_died",
     "OwnerDiedWarning": "_owner_died",
     "RemoteError": "_remote_error",
-    "TaskTimeoutError": "_worker_died",
-    "TransportError": "_worker_died",
-    "WorkerDiedError": "_worker_died",
+    "TaskTimeoutError": "_task_error_classes",
+    "TransportError": "_task_error_classes",
+    "WorkerDiedError": "_task_error_classes",
 }
 
 

@@ -67,7 +67,7 @@ REPLACED = tuple(_MODULES)
 """The standard modules in which Interlock replaces names, as programs import them."""
 
 _PARTS = {
-    "threading": ("interlock._materialize", "interlock._lock_classes"),
+    "threading": ("interlock._native_classes", "interlock._lock_classes"),
     "queue": ("interlock._queue_errors", "interlock._materialized_queue_extras", "interlock._queue_classes"),
     "subprocess": (
         "interlock._commands.exchange",
@@ -77,7 +77,7 @@ _PARTS = {
         "interlock._commands.many",
     ),
     "concurrent.futures.process": (
-        "interlock._worker_died",
+        "interlock._task_error_classes",
         "interlock._worker_process.transport",
         "interlock._worker_process.worker",
         "interlock.concurrent.futures._process_errors",

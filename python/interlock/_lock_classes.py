@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interlock import _interlock
 from interlock._interlock import Internal, method_of_lock
-from interlock._materialize import conditions_are, fresh, make_native, ways_in
+from interlock._native_classes import conditions_are, fresh, make_native, ways_in
 from interlock._originals import originals
 
 TYPE_CHECKING = False

@@ -9,7 +9,7 @@ import queue as _std
 import sys
 from queue import Empty, Full
 
-from interlock._materialize import over_our_locks
+from interlock._native_classes import over_our_locks
 from interlock._originals import originals
 from interlock._queue_errors import ShutDown
 

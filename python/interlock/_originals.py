@@ -2,7 +2,7 @@
 
 Agents that start before the program (`ddtrace-run`, `opentelemetry-instrument`, a ``sitecustomize``) wrap methods of
 the standard classes, or replace a class. Both continue to have effect. An object of a class with a wrapped method is
-materialized, so that it calls the wrapper (`_materialize.py`). A replaced name keeps its replacement
+materialized, so that it calls the wrapper (`_native_classes.py`). A replaced name keeps its replacement
 (`_install.py`), and our classes derive from the original class of that name.
 """
 

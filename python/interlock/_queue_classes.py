@@ -11,8 +11,8 @@ from types import GenericAlias
 from interlock import _lock_classes as _lock_classes  # a materialized queue uses its conditions
 from interlock._interlock import Queue as _EngineQueue
 from interlock._interlock import remember_queue_classes
-from interlock._materialize import fresh, make_native, ways_in
 from interlock._materialized_queue_extras import end, functions, when_ready
+from interlock._native_classes import fresh, make_native, ways_in
 from interlock._originals import originals
 
 TYPE_CHECKING = False

@@ -160,7 +160,7 @@ def test_threads_that_wait_for_the_same_dead_worker(run: Run, method: str) -> No
 @pytest.mark.parametrize(
     "module",
     [
-        "interlock._worker_died",
+        "interlock._task_error_classes",
         "interlock._worker_process.transport",
         "interlock._worker_process.worker",
         "interlock.concurrent.futures._process_errors",

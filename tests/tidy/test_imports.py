@@ -18,7 +18,7 @@ INIT, A, B = (f"python/interlock/{name}.py" for name in ("__init__", "concurrent
 LAYERS, CIRCLE, PICKLES = "downwards BROKEN", "no circle BROKEN", "a line here pickle BROKEN"
 
 BREACHES = {
-    "upwards": (LAYERS, {"python/interlock/_materialize.py": "from . import queue"}),
+    "upwards": (LAYERS, {"python/interlock/_native_classes.py": "from . import queue"}),
     "a module without a layer": (LAYERS, {"python/interlock/new.py": ""}),
     "a circle": (CIRCLE, {A: "from interlock.concurrent import b", B: "import interlock.concurrent.a"}),
     "a relative circle": (CIRCLE, {A: "from . import b", B: "from .a import f"}),
@@ -27,7 +27,7 @@ BREACHES = {
 }
 KEEPS = {
     "nothing": {},
-    "downwards": {"python/interlock/queue.py": "from . import _materialize"},
+    "downwards": {"python/interlock/queue.py": "from . import _native_classes"},
     "a circle for type checkers": {
         A: "from . import b",
         B: "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from . import a",

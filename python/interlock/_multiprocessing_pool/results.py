@@ -12,7 +12,7 @@ from interlock._multiprocessing_pool.answers import Failed, answer, is_end, repo
 from interlock._multiprocessing_pool.feeder import Feed
 from interlock._multiprocessing_pool.packing import Packer, dump_task
 from interlock._originals import originals
-from interlock._worker_died import WorkerDiedError
+from interlock._task_error_classes import WorkerDiedError
 from interlock.threading import Event, Lock
 
 TYPE_CHECKING = False

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from interlock._worker_died import TransportError
+    from interlock._task_error_classes import TransportError
 
 __all__ = [
     "call_lost",
@@ -163,7 +163,7 @@ def load_exception(data: Any, cause: Any = None) -> BaseException:
 
 
 def _lost(what: str, error: BaseException) -> TransportError:
-    from interlock._worker_died import TransportError
+    from interlock._task_error_classes import TransportError
 
     return TransportError(f"{what}: {_type_name(error)}: {_message(error)}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from interlock._interlock import AsyncResult, ResultIterator
-from interlock._materialize import fresh, make_native, ways_in
+from interlock._native_classes import fresh, make_native, ways_in
 from interlock._originals import originals
 
 TYPE_CHECKING = False

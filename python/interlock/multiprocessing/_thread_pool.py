@@ -11,7 +11,7 @@ from types import FunctionType, MethodType
 
 from interlock._interlock import MultiprocessingPool
 from interlock._lifecycle import after_fork_in_child
-from interlock._materialize import make_native, ways_in
+from interlock._native_classes import make_native, ways_in
 from interlock._originals import is_original, originals, warning_as
 from interlock.multiprocessing._calls import call_for_each
 from interlock.multiprocessing._core import PoolCore

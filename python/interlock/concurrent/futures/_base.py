@@ -20,7 +20,7 @@ if not in_subinterpreter():
     from operator import methodcaller
 
     from interlock import _interlock
-    from interlock._materialize import fresh, make_native, ways_in
+    from interlock._native_classes import fresh, make_native, ways_in
     from interlock._originals import originals
 
     if not TYPE_CHECKING:

@@ -44,7 +44,7 @@ class _Running:
         self.future.add_done_callback(alarm)
 
     def _interlock_cancel_at_once(self) -> None:
-        from interlock._worker_died import TaskTimeoutError
+        from interlock._task_error_classes import TaskTimeoutError
         from interlock.concurrent.futures._call_description import call_text
 
         message = f"{call_text(*self.call)} ran for longer than its timeout; its thread runs on"

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback
 from types import SimpleNamespace
 
 from interlock._owner_died import describe
-from interlock._worker_died import TaskTimeoutError, WorkerDiedError
+from interlock._task_error_classes import TaskTimeoutError, WorkerDiedError
 from interlock._worker_process.transport import load_exception, result_lost
 from interlock.concurrent.futures._call_description import call_text, payload_place, payload_text
 from interlock.concurrent.futures._death_facts import bury

@@ -11,7 +11,7 @@ from collections.abc import Sized
 from operator import attrgetter, is_, methodcaller
 
 from interlock._interlock import Results, ThreadPool, allocate_lock, remember_work_items
-from interlock._materialize import fresh, make_native, over_our_locks, ways_in
+from interlock._native_classes import fresh, make_native, over_our_locks, ways_in
 from interlock._originals import is_original, originals
 from interlock.concurrent.futures._held import held_by, hold, holders, let_go, may_start, submit_ready
 from interlock.concurrent.futures._workers import busy, start

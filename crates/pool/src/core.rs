@@ -5,10 +5,12 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use interlock_queue::{Discard, HostQueue, Queue, Store};
 use interlock_wait::{RawLock, RawWordLock, StateLock, WaitContext, Waiter, Wake, Wakeups, block, fork};
 
+use crate::panics::discard;
 use crate::priority_buckets::PriorityBuckets;
 use crate::table::{Ended, Stats, Table, end};
 
@@ -146,7 +148,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// Takes out all waiting tasks, in their order, and notifies the threads that wait for room. The caller ends
     /// these tasks, and then calls [`PoolCore::drop_drained`]. Never blocks.
     pub fn drain(&self) -> impl Iterator<Item = W> + use<W, L> {
-        let tasks = self.tasks.take_out(Store::take);
+        let tasks = self.take_out(Store::take);
         self.table.lock().drain(tasks.len());
         tasks.into_works()
     }
@@ -159,13 +161,30 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// Takes out the task for which `matches` is true, if it still waits, and counts it as dropped. Notifies a
     /// thread that waits for room. `matches` is called under a lock, and must only read. Never blocks.
     pub fn take_back(&self, matches: impl FnMut(&W) -> bool) -> Option<W> {
-        let task = self.tasks.take_out(|buckets| buckets.remove(matches))?;
+        let task = self.take_out(|buckets| buckets.remove(matches))?;
         end(&self.table, Table::drop_one);
         Some(task)
     }
 
-    /// Ends the engine's part in the pool for good, and returns its tasks. The caller must run the wake-ups. Never
-    /// blocks. Returns `None` if it was retired before.
+    /// Takes tasks out, by `take`, and notifies the threads that wait for room. If one of these is an async task whose waker
+    /// panics, the caller gets the tasks all the same, and the panic goes no further: each task ends once.
+    pub(crate) fn take_out<R>(&self, take: impl FnOnce(&mut PriorityBuckets<W>) -> R) -> R {
+        let mut taken = None;
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            self.tasks.take_out(|buckets| taken = Some(take(buckets)));
+        }));
+        match (taken, told) {
+            (Some(taken), told) => {
+                told.err().into_iter().for_each(discard);
+                taken
+            }
+            (None, Err(panic)) => resume_unwind(panic),
+            (None, Ok(())) => unreachable!("what takes tasks out is called"),
+        }
+    }
+
+    /// Ends the engine's part in the pool, for good: its tasks come out. The caller must run the wake-ups. Never blocks.
+    /// `None` if it was retired before.
     pub fn retire(&self) -> Option<Retired<impl Iterator<Item = W> + use<W, L>>> {
         let (contents, wakeups) = self.tasks.retire()?;
         self.table.lock().drain(contents.items.len());

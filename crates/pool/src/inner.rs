@@ -2,7 +2,7 @@
 //!
 //! The claims are in `PROTOCOL.md` of this crate.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::sync::{Arc, Weak};
 
@@ -10,11 +10,12 @@ use interlock_os::thread;
 use interlock_queue::{GetError, PutError, PutOutcome};
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
 use interlock_wait::{
-    Deadline, Interest, RawWordLock, ThreadId, TraceEvent, fork, observes, report, spawn_named,
+    Deadline, Interest, OnUnwind, RawWordLock, ThreadId, TraceEvent, WaitContext, fork, observes, report,
+    spawn_named,
 };
 
 use crate::core::PoolCore;
-use crate::panics::Panics;
+use crate::panics::{Panics, quietly};
 use crate::step::{set_worker, step};
 use crate::table::Stats;
 use crate::task_error::SubmitError;
@@ -26,6 +27,8 @@ static NUMBERS: AtomicU32 = AtomicU32::new(1);
 thread_local! {
     /// The pool whose worker this thread is, and the process in which it is one.
     static OWN: RefCell<Option<(Arc<Inner>, u32)>> = const { RefCell::new(None) };
+    /// The pool whose task this thread has lost last: see [`Queued`]. 0 for none.
+    static LOST: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Returns the pool whose worker the calling thread is.
@@ -59,14 +62,64 @@ pub(crate) trait Work: Send + Sync {
 
     /// Gives the task up: the parent process runs it.
     fn abandon(&self);
+
+    /// Ends it because a panic in a step of its worker has lost it: it is cancelled, or fails if it was begun with. Does nothing
+    /// if it has ended.
+    fn lose(&self);
+
+    /// The number of its pool.
+    fn pool(&self) -> u32;
 }
 
-/// Runs a task that a worker took, if the worker `has_begun` with it. No panic of the program's code leaves this
-/// function.
-fn run(work: Arc<dyn Work>, has_begun: bool, running: Running<'_>) {
+/// A task on its way through the queue to the worker that runs it. However a step on this way ends, the task ends: if this is
+/// dropped before it has arrived, because a panic unwinds, the task is lost, and its waiters are told.
+pub(crate) struct Queued(Option<Arc<dyn Work>>);
+
+impl Queued {
+    fn new(work: Arc<dyn Work>) -> Self {
+        Queued(Some(work))
+    }
+
+    /// The task, for a caller that ends it.
+    fn arrive(mut self) -> Option<Arc<dyn Work>> {
+        self.0.take()
+    }
+
+    fn begin(&self) -> bool {
+        self.0.as_ref().is_some_and(|work| work.begin())
+    }
+
+    fn is(&self, matches: impl FnOnce(&Arc<dyn Work>) -> bool) -> bool {
+        self.0.as_ref().is_some_and(matches)
+    }
+}
+
+impl Drop for Queued {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            lose(work);
+        }
+    }
+}
+
+#[cold]
+fn lose(work: Arc<dyn Work>) {
+    LOST.set(work.pool());
+    quietly(|| work.lose());
+    quietly(|| drop(work));
+}
+
+/// Runs a task that a worker took, if it `has_begun` with it. No panic of the program's code comes out of this.
+fn run(queued: Queued, has_begun: bool, running: Running<'_>) {
+    let Some(work) = queued.arrive() else {
+        return;
+    };
     let mut panics = Panics::NONE;
     if has_begun {
-        panics.catch(|| work.run(running));
+        if panics.catch(|| work.run(running)).is_none() {
+            panics.catch(|| work.lose());
+        }
     } else {
         step(|| drop(running));
     }
@@ -77,7 +130,7 @@ fn run(work: Arc<dyn Work>, has_begun: bool, running: Running<'_>) {
 
 /// The part that a pool and its workers share.
 pub(crate) struct Inner {
-    core: PoolCore<Arc<dyn Work>>,
+    core: PoolCore<Queued>,
     pub(crate) limit: usize,
     name: String,
     stack_size: usize,
@@ -129,9 +182,10 @@ impl Inner {
         }
     }
 
-    /// Returns the core. In the child of a fork, without the tasks and workers of the parent.
-    pub(crate) fn core(&self) -> &PoolCore<Arc<dyn Work>> {
-        for work in step(|| self.core.forget_parent()).into_iter().flatten() {
+    /// The core. In the child of a fork, without the tasks and workers of the parent.
+    pub(crate) fn core(&self) -> &PoolCore<Queued> {
+        let of_parent = step(|| self.core.forget_parent()).into_iter().flatten();
+        for work in of_parent.filter_map(Queued::arrive) {
             let mut panics = Panics::NONE;
             panics.catch(|| work.abandon());
             panics.catch(|| drop(work));
@@ -153,20 +207,21 @@ impl Inner {
         own_pool().is_some_and(|own| own.number == self.number)
     }
 
-    /// Takes out the task for which `matches` is true, if it waits.
-    pub(crate) fn take_back(&self, matches: impl FnMut(&Arc<dyn Work>) -> bool) {
-        drop(step(|| self.core.take_back(matches)));
+    /// Takes the task out for which `matches` is true, if it waits.
+    pub(crate) fn take_back(&self, mut matches: impl FnMut(&Arc<dyn Work>) -> bool) {
+        let taken = step(|| self.core.take_back(|queued| queued.is(&mut matches)));
+        drop(taken.and_then(Queued::arrive));
     }
 
     /// Runs the task for which `matches` is true, if it waits. The calling thread is a worker.
-    pub(crate) fn run_if_waiting(&self, matches: impl FnMut(&Arc<dyn Work>) -> bool) {
+    pub(crate) fn run_if_waiting(&self, mut matches: impl FnMut(&Arc<dyn Work>) -> bool) {
         let taken = step(|| {
-            let (work, running) = self.core.take_to_run(matches)?;
-            let has_begun = work.begin();
-            Some((work, has_begun, running))
+            let (queued, running) = self.core.take_to_run(|queued| queued.is(&mut matches))?;
+            let has_begun = queued.begin();
+            Some((queued, has_begun, running))
         });
-        if let Some((work, has_begun, running)) = taken {
-            run(work, has_begun, running);
+        if let Some((queued, has_begun, running)) = taken {
+            run(queued, has_begun, running);
         }
     }
 
@@ -185,7 +240,7 @@ impl Inner {
     pub(crate) fn drain(&self) -> Vec<Arc<dyn Work>> {
         let core = self.core();
         step(|| {
-            let tasks: Vec<_> = core.drain().collect();
+            let tasks: Vec<_> = core.drain().filter_map(Queued::arrive).collect();
             core.drop_drained(tasks.len() as u64);
             tasks
         })
@@ -205,27 +260,43 @@ impl Inner {
         {
             return Ok(());
         }
-        let placed = match step(|| self.core.push_wake_one(priority, work)) {
-            Err(PutError::Full(work)) if deadline == Deadline::NEVER && self.is_own() => {
-                step(|| self.core.put_unbounded(priority, work))
+        let placed = match step(|| self.core.push_wake_one(priority, Queued::new(work))) {
+            Err(PutError::Full(queued)) if deadline == Deadline::NEVER && self.is_own() => {
+                step(|| self.core.put_unbounded(priority, queued))
             }
-            Err(PutError::Full(work)) => self.core.put_fork_guarded(priority, work, deadline),
+            Err(PutError::Full(queued)) => self.wait_to_put(priority, queued, deadline),
             placed => placed,
         };
-        match placed {
-            Ok(PutOutcome::GetterNotified) => Ok(()),
+        // A task that was refused goes back to its submitter, which has it still.
+        let (refusal, queued) = match placed {
+            Ok(PutOutcome::GetterNotified) => return Ok(()),
             Ok(placed) => {
                 // Relaxed: the worker comes to the queue of itself.
                 if self.is_full_since.load(Ordering::Relaxed) != fork::generation() + 1 {
                     self.start_missing_worker(placed);
                 }
-                Ok(())
+                return Ok(());
             }
-            Err(PutError::Full(_)) => Err(Refusal::Full),
-            // There is no host, so an observer refused the wait.
-            Err(PutError::Interrupted(_)) => Err(Refusal::Refused),
-            Err(PutError::ShutDown(_) | PutError::Retired(_)) => Err(Refusal::ShutDown),
-        }
+            Err(PutError::Full(queued)) => (Refusal::Full, queued),
+            // There is no host, so it was an observer.
+            Err(PutError::Interrupted(queued)) => (Refusal::Refused, queued),
+            Err(PutError::ShutDown(queued) | PutError::Retired(queued)) => (Refusal::ShutDown, queued),
+        };
+        drop(queued.arrive());
+        Err(refusal)
+    }
+
+    fn wait_to_put(
+        &self,
+        priority: i64,
+        queued: Queued,
+        deadline: Deadline,
+    ) -> Result<PutOutcome, PutError<Queued>> {
+        // If the wait unwinds, the task was never in the queue: no worker has lost it.
+        let unwinds = OnUnwind::new(|| LOST.set(0));
+        let placed = self.core.put_fork_guarded(priority, queued, deadline);
+        unwinds.defuse();
+        placed
     }
 
     /// Makes sure that the pool has a worker. Returns whether the worker is new, and begins with `work`. (`work` is
@@ -288,6 +359,7 @@ impl Inner {
             generation: fork::generation(),
             first,
             has_begun: false,
+            is_quiet: false,
         };
         let name = worker.name();
         spawn_named(&name, self.stack_size, move || worker.live()).map_err(Refusal::NoThread)
@@ -303,23 +375,25 @@ impl Inner {
         })
     }
 
-    /// Calls `body` on a thread that was started for this pool: as one of its workers.
+    /// Calls `body`, which does not panic, on a thread that was started for this pool: as one of its workers. An observer that
+    /// panics costs neither a task nor the worker.
     fn as_worker(self: &Arc<Self>, name: &str, body: impl FnOnce()) {
         // The kernel keeps only part of a long name, which is cut between two characters.
         thread::set_name(name);
-        if observes(Interest::Waits) {
-            let me = ThreadId::current();
-            report(TraceEvent::ThreadBegan { thread: me });
-        }
+        announce(|thread| TraceEvent::ThreadBegan { thread });
         set_worker(true);
         OWN.set(Some((self.clone(), fork::generation())));
         body();
         OWN.set(None);
         set_worker(false);
-        if observes(Interest::Waits) {
-            let me = ThreadId::current();
-            report(TraceEvent::ThreadEnded { thread: me });
-        }
+        announce(|thread| TraceEvent::ThreadEnded { thread });
+    }
+}
+
+/// Tells an observer of an event in the life of the calling thread.
+fn announce(event: impl FnOnce(ThreadId) -> TraceEvent) {
+    if observes(Interest::Waits) {
+        quietly(|| report(event(ThreadId::current())));
     }
 }
 
@@ -332,6 +406,17 @@ struct Worker {
     first: Option<Arc<dyn Work>>,
     /// Whether the task that it took last should be run.
     has_begun: bool,
+    /// Whether no observer hears of its next wait, because one has panicked in the last.
+    is_quiet: bool,
+}
+
+/// A worker that counts. However its life ends, it is counted out.
+struct Counted<'a>(&'a Inner, WorkerToken);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        fork::fork_guarded(|| self.0.core.leave(self.1));
+    }
 }
 
 impl Worker {
@@ -347,39 +432,53 @@ impl Worker {
     /// Runs the worker, from the start of its thread to the end.
     fn live(mut self) {
         let inner = self.inner.clone();
+        let _counted = Counted(&inner, self.token);
         if observes(Interest::Waits) {
             fork::fork_guarded(|| inner.core.show_worker());
         }
         inner.as_worker(&self.name(), || {
-            let Ok(_) = inner.core.work(&mut self);
+            // Whatever panics, the worker goes on: other threads count on it until the queue is shut down and empty.
+            while quietly(|| inner.core.work(&mut self)).is_none() {
+                self.recover();
+            }
         });
-        fork::fork_guarded(|| inner.core.leave(self.token));
+    }
+
+    /// Goes on after a step of its own has panicked: a waker that heard of room, or an observer. What it had taken was lost.
+    #[cold]
+    fn recover(&mut self) {
+        self.is_quiet = true;
+        if LOST.replace(0) == self.inner.number {
+            quietly(|| step(|| drop(self.inner.core.running())));
+        }
     }
 }
 
-impl Runner<Arc<dyn Work>, RawWordLock> for Worker {
+impl Runner<Queued, RawWordLock> for Worker {
     type Error = std::convert::Infallible;
 
-    fn next(
-        &mut self,
-        core: &PoolCore<Arc<dyn Work>>,
-    ) -> Result<Result<Arc<dyn Work>, GetError>, Self::Error> {
+    fn next(&mut self, core: &PoolCore<Queued>) -> Result<Result<Queued, GetError>, Self::Error> {
         if self.has_forked() {
             return Ok(Err(GetError::ShutDown));
         }
         if let Some(work) = self.first.take() {
-            self.has_begun = step(|| work.begin());
-            return Ok(Ok(work));
+            let queued = Queued::new(work);
+            self.has_begun = step(|| queued.begin());
+            return Ok(Ok(queued));
         }
-        let taken = core.take_fork_guarded(|work| work.begin());
-        Ok(taken.map(|(work, has_begun)| {
+        let mut context = match std::mem::take(&mut self.is_quiet) {
+            true => WaitContext::unwinding(),
+            false => WaitContext::uninterruptible(),
+        };
+        let taken = core.take_fork_guarded_with(&mut context, Queued::begin);
+        Ok(taken.map(|(queued, has_begun)| {
             self.has_begun = has_begun;
-            work
+            queued
         }))
     }
 
-    fn run(&mut self, work: Arc<dyn Work>, running: Running<'_>) -> Result<(), Self::Error> {
-        run(work, self.has_begun, running);
+    fn run(&mut self, queued: Queued, running: Running<'_>) -> Result<(), Self::Error> {
+        run(queued, self.has_begun, running);
         Ok(())
     }
 }

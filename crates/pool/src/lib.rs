@@ -29,7 +29,6 @@ mod mapped;
 mod outcome;
 #[cfg(not(loom))]
 mod packet;
-#[cfg(not(loom))]
 mod panics;
 mod priority_buckets;
 #[cfg(not(loom))]
@@ -66,6 +65,7 @@ pub use listeners::Watch;
 #[cfg(not(loom))]
 pub use mapped::{MapError, Mapped, MappedUnordered};
 pub use outcome::{Contents, Due, Outcome, Phase, Refusal, Waited};
+pub use panics::{Panics, discard, quietly};
 pub use priority_buckets::DEFAULT_PRIORITY;
 pub use reorder_buffer::{Left, ReorderBuffer};
 #[cfg(not(loom))]

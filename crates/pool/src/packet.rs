@@ -55,8 +55,8 @@ impl<F, T> Packet<F, T> {
     fn cancel(&self, leave: impl FnOnce()) -> bool {
         match step(|| self.end.outcome.cancel()) {
             Ok(Some(due)) => {
-                leave();
                 let mut panics = Panics::NONE;
+                panics.catch(leave);
                 panics.catch(|| drop(self.take_function()));
                 call_all(&self.end, due, &mut panics);
                 panics.resume();
@@ -187,6 +187,22 @@ impl<F: Call<T> + Send, T: Send> Work for Packet<F, T> {
         let due = self.give_up(&mut panics);
         call_all(&self.end, due, &mut panics);
         panics.discard();
+    }
+
+    fn lose(&self) {
+        let mut panics = Panics::NONE;
+        if panics.catch(|| Packet::cancel(self, || {})) == Some(false) && !self.end.is_foreign() {
+            panics.catch(|| drop(self.take_function()));
+            let why = Panic::new(Box::new("the task was lost: a step of its worker has panicked"));
+            if let Ok(due) = step(|| self.end.outcome.finish(Err(why))) {
+                call_all(&self.end, due, &mut panics);
+            }
+        }
+        panics.discard();
+    }
+
+    fn pool(&self) -> u32 {
+        self.home.pool
     }
 }
 

@@ -1,33 +1,35 @@
 //! Collects the panics of a program's code at the end of a task: of callbacks, wakers, and dropped values.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// The first panic of several calls, all of which are made even if others panic.
-pub(crate) struct Panics(Option<Box<dyn Any + Send>>);
+/// The first panic of several calls, each of which is made whatever becomes of the others.
+#[derive(Default)]
+pub struct Panics(Option<Box<dyn Any + Send>>);
 
 impl Panics {
-    pub(crate) const NONE: Self = Panics(None);
+    /// No panic so far.
+    pub const NONE: Self = Panics(None);
 
-    /// Makes a call. Returns `None` if it panics.
-    pub(crate) fn catch<R>(&mut self, call: impl FnOnce() -> R) -> Option<R> {
-        // State that a panic left half changed is dropped with the call, or is under locks that do not poison.
-        match catch_unwind(AssertUnwindSafe(call)) {
-            Ok(result) => Some(result),
-            Err(payload) if self.0.is_none() => {
-                self.0 = Some(payload);
-                None
-            }
-            Err(payload) => {
-                discard(payload);
-                None
-            }
+    /// Makes a call. `None` if it panics.
+    pub fn catch<R>(&mut self, call: impl FnOnce() -> R) -> Option<R> {
+        // What a panic left half done is dropped with the call, or is under locks that do not poison.
+        catch_unwind(AssertUnwindSafe(call))
+            .map_err(|payload| self.add(payload))
+            .ok()
+    }
+
+    /// Adds a panic that the caller has caught.
+    pub fn add(&mut self, payload: Box<dyn Any + Send>) {
+        match self.0 {
+            None => self.0 = Some(payload),
+            Some(_) => discard(payload),
         }
     }
 
-    /// Resumes the first panic, if there was one. Not on a thread that is panicking already: that would abort the
-    /// process.
-    pub(crate) fn resume(self) {
+    /// Resumes the first panic, if there was one. Not on a thread that is panicking already: that would end the process.
+    pub fn resume(self) {
         match self.0 {
             Some(payload) if std::thread::panicking() => discard(payload),
             Some(payload) => resume_unwind(payload),
@@ -35,16 +37,41 @@ impl Panics {
         }
     }
 
+    /// The result of the call that the caller is about: the first panic is resumed, if there was one. The result is dropped before,
+    /// as it might panic itself.
+    pub(crate) fn returned<R>(mut self, result: Option<R>) -> R {
+        match (result, self.0.is_some()) {
+            (Some(result), false) => result,
+            (result, _) => {
+                self.catch(|| drop(result));
+                resume_unwind(self.0.unwrap_or_else(|| Box::new("a call without a result")))
+            }
+        }
+    }
+
     /// Drops the first panic.
-    pub(crate) fn discard(self) {
+    pub fn discard(self) {
         self.0.into_iter().for_each(discard);
     }
 }
 
-/// Drops the payload of a panic. If that panics again, the second payload is not dropped, because it might panic
-/// for ever.
-fn discard(payload: Box<dyn Any + Send>) {
+impl fmt::Debug for Panics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panics").field(&self.0.is_some()).finish()
+    }
+}
+
+/// Drops the payload of a panic. If that panics again, the second payload stays undropped: it might panic for ever.
+pub fn discard(payload: Box<dyn Any + Send>) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(move || drop(payload))) {
         std::mem::forget(another);
     }
+}
+
+/// Makes a call of which no panic comes out. `None` if there was one: the panic hook has reported it.
+pub fn quietly<R>(call: impl FnOnce() -> R) -> Option<R> {
+    let mut panics = Panics::NONE;
+    let result = panics.catch(call);
+    panics.discard();
+    result
 }

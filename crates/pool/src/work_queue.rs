@@ -103,8 +103,17 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// [`fork::fork_guarded`]. Blocks while there is none.
     ///
     /// # Errors
-    /// No task will ever come.
-    pub fn take_fork_guarded<R>(&self, mut begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
+    /// There will be none.
+    pub fn take_fork_guarded<R>(&self, begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
+        self.take_fork_guarded_with(&mut WaitContext::uninterruptible(), begin)
+    }
+
+    /// As [`PoolCore::take_fork_guarded`]. Nothing but a notification ends the waits of `context`.
+    pub(crate) fn take_fork_guarded_with<R>(
+        &self,
+        context: &mut WaitContext<'_>,
+        mut begin: impl FnMut(&W) -> R,
+    ) -> Result<(W, R), GetError> {
         let mut arrival = Arrival::Unasked;
         loop {
             let taken = fork::fork_guarded(|| {
@@ -123,7 +132,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
             let waiter = Waiter::thread();
             if fork::fork_guarded(|| self.tasks.register_first(Side::Get, &waiter)) {
                 let resource = self.tasks.resource(ResourceKind::Task);
-                block(&waiter, &resource, &mut WaitContext::uninterruptible(), || {
+                block(&waiter, &resource, context, || {
                     fork::fork_guarded(|| self.tasks.unregister(Side::Get, &waiter));
                 });
                 arrival = Arrival::Notified;

@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use interlock_queue::{GetError, HostQueue, PutOutcome};
+use interlock_queue::{GetError, PutOutcome};
 use interlock_wait::{
     RawLock, RawWordLock, StateLock, ThreadId, ThreadIdent, WaitContext, Waiter, Wake, block,
 };
@@ -323,7 +323,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// Takes out the task for which `matches` is true, if it still waits, so that the calling worker runs it.
     /// Notifies a thread that waits for room. `matches` is called under a lock, and must only read. Never blocks.
     pub fn take_to_run(&self, matches: impl FnMut(&W) -> bool) -> Option<(W, Running<'_, L>)> {
-        let task = self.tasks.take_out(|buckets| buckets.remove(matches))?;
+        let task = self.take_out(|buckets| buckets.remove(matches))?;
         Some((task, Running::new(&self.table)))
     }
 

@@ -9,10 +9,8 @@
     reason = "a function that borrows is given to a pool whose tasks borrow nothing"
 )]
 
-use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +19,7 @@ use interlock_wait::{Deadline, WaitContext, Waiter, block};
 use crate::help::{Helped, NotHelped, help};
 use crate::inner::Inner;
 use crate::packet::Ends;
+use crate::panics::Panics;
 use crate::priority_buckets::DEFAULT_PRIORITY;
 use crate::scope_state::{Call, Next, Shared, Slot};
 use crate::scoped_task::ScopedTask;
@@ -120,16 +119,13 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         Ok(ScopedTask::new(task, slot))
     }
 
-    /// Waits until all functions have been called or dropped, even if an observer, or a value of a cancelled task,
-    /// panics meanwhile. Returns the first such panic.
-    fn wait(&self, inner: &Arc<Inner>) -> Option<Box<dyn Any + Send>> {
-        let mut first = None;
+    /// Waits until all functions have been called or dropped, whatever panics meanwhile, and however often: an observer, or what
+    /// a cancelled task owns.
+    fn wait(&self, inner: &Arc<Inner>, panics: &mut Panics) {
         let mut context = WaitContext::uninterruptible();
-        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.wait_in(inner, &mut context))) {
-            first.get_or_insert(panic);
+        while panics.catch(|| self.wait_in(inner, &mut context)).is_none() {
             context = WaitContext::unwinding();
         }
-        first
     }
 
     /// The same, until something panics.
@@ -227,14 +223,14 @@ impl ThreadPool {
             scope: PhantomData,
             env: PhantomData,
         };
-        let result = catch_unwind(AssertUnwindSafe(|| body(&scope)));
-        let meanwhile = scope.wait(inner);
-        let panic = step(|| scope.shared.lock().panic.take());
-        match (result, meanwhile, panic) {
-            (Err(payload), _, _) | (Ok(_), Some(payload), _) => resume_unwind(payload),
-            (Ok(_), None, Some(panic)) => panic.resume(),
-            (Ok(result), None, None) => result,
+        let mut panics = Panics::NONE;
+        let result = panics.catch(|| body(&scope));
+        // Nothing that panics is dropped before all tasks have ended.
+        scope.wait(inner, &mut panics);
+        if let Some(panic) = step(|| scope.shared.lock().panic.take()) {
+            panics.add(panic.into_payload());
         }
+        panics.returned(result)
     }
 }
 

@@ -209,8 +209,7 @@ impl<F: Send, T: Send> Results<T> for Slot<F, T> {
 impl<F, T> Drop for Slot<F, T> {
     fn drop(&mut self) {
         if let Some(Err(panic)) = step(|| self.result.lock().take()) {
-            let refused = self.shared.note(panic);
-            drop(refused);
+            drop(self.shared.note(panic));
         }
     }
 }

@@ -6,6 +6,8 @@ use std::{error, fmt, io};
 
 use interlock_wait::WordLock;
 
+use crate::panics::discard;
+
 /// Why a task has no result.
 ///
 /// ```
@@ -86,6 +88,13 @@ struct Parts {
     payload: WordLock<Option<Box<dyn Any + Send>>>,
 }
 
+impl Drop for Parts {
+    /// The error of a task may be dropped anywhere: in the engine, or while another panic unwinds.
+    fn drop(&mut self) {
+        self.payload.lock().take().into_iter().for_each(discard);
+    }
+}
+
 impl Panic {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
         let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
@@ -104,10 +113,10 @@ impl Panic {
         &self.0.message
     }
 
-    /// Returns the value that the task panicked with.
-    pub fn into_payload(self) -> Box<dyn Any + Send> {
+    /// The value that the task panicked with.
+    pub fn into_payload(mut self) -> Box<dyn Any + Send> {
         let payload = self.0.payload.lock().take();
-        payload.unwrap_or_else(|| Box::new(self.0.message))
+        payload.unwrap_or_else(|| Box::new(std::mem::take(&mut self.0.message)))
     }
 
     /// Resumes the panic on the calling thread.
@@ -139,7 +148,7 @@ impl fmt::Debug for Panic {
 pub enum JoinError {
     /// A task or worker was still left at the deadline.
     TimedOut,
-    /// The caller is a task of the pool, so it would wait for itself. The pool was not shut down.
+    /// The caller is a task of the pool, or a waker on its own thread, so it would wait for itself. The pool was not shut down.
     OwnTask,
     /// An observer refused the wait.
     Refused,

@@ -17,6 +17,8 @@ use crate::thread_pool::ThreadPool;
 
 /// For each worker, how many calls are submitted ahead.
 const AHEAD: usize = 64;
+/// How many are at most, however many workers there may be: a step has to end that submits them.
+const MOST_AHEAD: usize = 4096;
 
 /// The calls of a function for items, submitted as room is made for them, as tasks with results of type `R`.
 /// Dropping it cancels the calls that no worker has begun with.
@@ -44,7 +46,7 @@ impl<'a, I: Iterator, F, R> Calls<'a, I, F, R> {
     }
 
     fn most(&self) -> usize {
-        self.pool.limit().saturating_mul(AHEAD)
+        self.pool.limit().saturating_mul(AHEAD).min(MOST_AHEAD)
     }
 
     /// Submits the call for the next item. Returns whether there was one. Blocks as `submit` does.
@@ -155,7 +157,7 @@ impl<'a, I: Iterator, F, T> MappedUnordered<'a, I, F, T> {
     pub(crate) fn new(pool: &'a ThreadPool, items: I, function: F) -> Self {
         MappedUnordered {
             calls: Calls::new(pool, items, function),
-            results: Arc::new(FifoQueue::new(0)),
+            results: Arc::new(Results(FifoQueue::new(0))),
             submitted: 0,
             coming: 0,
             given_up: BTreeSet::new(),
@@ -179,7 +181,18 @@ impl<'a, I: Iterator, F, T> MappedUnordered<'a, I, F, T> {
 }
 
 /// Results with the numbers of their calls.
-type Results<T> = FifoQueue<(usize, Result<T, TaskError>)>;
+struct Results<T>(FifoQueue<(usize, Result<T, TaskError>)>);
+
+impl<T> Drop for Results<T> {
+    /// Drops all that was not taken, whatever panics.
+    fn drop(&mut self) {
+        let mut panics = Panics::NONE;
+        while let Ok(result) = self.0.try_get() {
+            panics.catch(|| drop(result));
+        }
+        panics.resume();
+    }
+}
 
 /// Puts the result of a call into the queue, at the latest when it is dropped because the call was cancelled.
 struct Sender<T> {
@@ -197,7 +210,7 @@ impl<T> Sender<T> {
     fn put(&mut self, result: Result<T, TaskError>) {
         self.has_sent = true;
         // The queue is never full and never shut down.
-        let _ = step(|| self.results.try_put((self.number, result)));
+        let _ = step(|| self.results.0.try_put((self.number, result)));
     }
 }
 
@@ -247,7 +260,7 @@ where
     /// # Errors
     /// One of the calls will have no result. It counts as taken, and this is its error.
     fn receive(&mut self) -> Result<(usize, Result<T, TaskError>), TaskError> {
-        if let Ok(received) = step(|| self.results.try_get()) {
+        if let Ok(received) = step(|| self.results.0.try_get()) {
             return Ok(received);
         }
         if self.earlier.coming > 0 {
@@ -263,10 +276,11 @@ where
         let received = match tasks.front().map(Task::help) {
             Some(Err(error)) => Err(error),
             // The queue is never shut down, so only an observer ends the wait early.
-            Some(Ok(_)) => self.results.get().map_err(|_| TaskError::Refused),
-            // All calls have been run or cancelled: the last result is being put in.
+            Some(Ok(_)) => self.results.0.get().map_err(|_| TaskError::Refused),
+            // All have been run or cancelled: the last result is being put in.
             None => self
                 .results
+                .0
                 .get_with(&mut WaitContext::uninterruptible())
                 .map_err(|_| TaskError::Cancelled),
         };
@@ -336,8 +350,8 @@ where
 impl ThreadPool {
     /// Calls `function` for each item, on the workers. Returns an iterator over the results, in the order of the items.
     ///
-    /// It is lazy: it takes items and submits calls only as its results are taken, and stays some calls for each
-    /// worker ahead. So `items` may be endless. Each step blocks until the next result has come.
+    /// It is lazy: it takes items, and submits calls, as its results are taken, some calls for each worker ahead, 4096 at most.
+    /// So `items` may be endless. Each step blocks until the next result has come.
     ///
     /// ```
     /// let pool = interlock::pool::ThreadPool::new(4);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -124,6 +125,9 @@ fn taken<T>(slot: &(impl Results<T> + ?Sized), ended: Result<(), TaskError>) -> 
         None => Err(TaskError::Cancelled),
     }
 }
+
+impl<T> UnwindSafe for ScopedTask<'_, T> {}
+impl<T> RefUnwindSafe for ScopedTask<'_, T> {}
 
 impl<T> Future for ScopedTask<'_, T> {
     type Output = Result<T, TaskError>;

@@ -9,6 +9,7 @@ use interlock_wait::{
 
 /// How many tasks and workers a pool has, at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Tasks that the pool has accepted since it was created.
     pub submitted: u64,

@@ -1,5 +1,6 @@
 //! The host of a pool: starts its workers, waits for those that have ended, and wakes tasks that await a result.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use interlock_os::child::{Child, SAME_PROGRAM};
 use interlock_pool::process::{self as engine, Duty, Seat};
+use interlock_pool::quietly;
 use interlock_shm::Name;
 use interlock_sync::Event;
 use interlock_wait::{Deadline, WaitContext};
@@ -44,6 +46,16 @@ impl Program {
             }
         }
     }
+}
+
+thread_local! {
+    /// The pool whose host this thread is.
+    static SERVED: Cell<*const Engine> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Whether the calling thread is the host of this pool: its caller is a waker then.
+pub(super) fn is_host_of(engine: &Arc<Engine>) -> bool {
+    std::ptr::eq(SERVED.get(), Arc::as_ptr(engine))
 }
 
 /// The host of a pool.
@@ -100,27 +112,37 @@ impl Host {
 
     /// Serves the duties of the pool until all its workers have ended.
     pub(super) fn serve(mut self) {
+        SERVED.set(Arc::as_ptr(&self.engine));
+        let mut context = WaitContext::uninterruptible();
+        // Whatever panics, it goes on: the pool has no other host. An observer that panics does not hear of its next wait.
         loop {
-            let patience = match self.owed {
-                0 => Deadline::NEVER,
-                _ => self.pause,
+            context = match quietly(|| self.serve_one(&mut context)) {
+                Some(true) => WaitContext::uninterruptible(),
+                Some(false) => break,
+                None => WaitContext::unwinding(),
             };
-            match self.engine.next_duty(&mut WaitContext::within(patience)) {
-                Some(Duty::Attend(call)) => drop(call.take_host()),
-                Some(Duty::Room(wakes)) => drop(wakes),
-                Some(Duty::Start) => self.owed += 1,
-                Some(Duty::Ended { pid, .. }) => self.bury(pid),
-                Some(Duty::Broken(_)) => self.children.values_mut().for_each(Child::kill),
-                Some(Duty::Finished) => break,
-                None => {}
-            }
-            if self.owed > 0 && self.pause.has_passed() {
-                self.start_one();
-            }
         }
-        // From here on no duty is served. If a call ends now, the pool drops what an awaiting task has left with it,
-        // and that wakes the task.
-        self.engine.end_duties();
+    }
+
+    /// Waits for a duty, and does it. Returns `false` if there will be no more.
+    fn serve_one(&mut self, context: &mut WaitContext<'_>) -> bool {
+        let patience = match self.owed {
+            0 => Deadline::NEVER,
+            _ => self.pause,
+        };
+        match self.engine.next_duty(&mut context.bounded(patience)) {
+            Some(Duty::Attend(call)) => drop(call.take_host()),
+            Some(Duty::Room(wakes)) => drop(wakes),
+            Some(Duty::Start) => self.owed += 1,
+            Some(Duty::Ended { pid, .. }) => self.bury(pid),
+            Some(Duty::Broken(_)) => self.children.values_mut().for_each(Child::kill),
+            Some(Duty::Finished) => return false,
+            None => {}
+        }
+        if self.owed > 0 && self.pause.has_passed() {
+            self.start_one();
+        }
+        true
     }
 
     /// Starts a worker that the pool has asked for.
@@ -184,6 +206,9 @@ impl Host {
 impl Drop for Host {
     /// Kills the workers that are left, and waits for them. As a rule none is left.
     fn drop(&mut self) {
+        // From here on no duty is served. If a call ends now, the pool drops what an awaiting task has left with it,
+        // and that wakes the task.
+        self.engine.end_duties();
         for child in self.children.values_mut() {
             child.kill();
             child.wait();

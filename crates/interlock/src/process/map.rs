@@ -11,6 +11,8 @@ use super::task::Task;
 
 /// For each worker, how many calls are submitted ahead of the results that were taken.
 const AHEAD: usize = 64;
+/// How many are at most, however many workers there may be: a step has to end that submits them.
+const MOST_AHEAD: usize = 4096;
 
 /// Why a call of [`ProcessPool::map`](super::ProcessPool::map) has no result.
 #[derive(Debug)]
@@ -60,7 +62,7 @@ impl<'a, A, R, I> Map<'a, A, R, I> {
             submit,
             arguments,
             tasks: VecDeque::new(),
-            ahead: AHEAD * workers,
+            ahead: workers.saturating_mul(AHEAD).min(MOST_AHEAD),
         }
     }
 }

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use super::builder::Builder;
 use super::error::{StartError, SubmitError};
 use super::function::Function;
-use super::host::{Engine, Host};
+use super::host::{Engine, Host, is_host_of};
 use super::map::Map;
 use super::registry::is_served;
 use super::submitting::Submitting;
@@ -230,7 +230,7 @@ impl ProcessPool {
     /// Shuts the pool down and waits for its end. Blocks until every task is done and every worker process has ended.
     ///
     /// # Errors
-    /// Returns none at present.
+    /// A waker calls this on the thread of the pool, by which it would end. The pool is not shut down then.
     pub fn join(&self) -> Result<(), JoinError> {
         self.join_with(&mut WaitContext::uninterruptible())
     }
@@ -246,7 +246,7 @@ impl ProcessPool {
     /// Like [`ProcessPool::join`], but blocks for `timeout` at most.
     ///
     /// # Errors
-    /// The pool had not ended by then; or an observer refused the wait.
+    /// The pool had not ended by then; or a waker calls this on the thread of the pool, or an observer refused the wait.
     pub fn join_timeout(&self, timeout: Duration) -> Result<(), JoinError> {
         self.join_with(&mut WaitContext::until(Deadline::after(timeout)))
     }
@@ -262,6 +262,9 @@ impl ProcessPool {
     fn join_with(&self, context: &mut WaitContext<'_>) -> Result<(), JoinError> {
         if self.engine.is_of_parent() {
             return Ok(());
+        }
+        if is_host_of(&self.engine) {
+            return Err(JoinError::OwnTask);
         }
         self.shutdown();
         match self.over.wait_with(context) {

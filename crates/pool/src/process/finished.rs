@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::answer::Answer;
 use super::call::Call;
 use super::duty::Duty;
+use super::state::State;
 
 /// The work that is left to do when the pool's lock is released.
 pub(super) struct Finished<H> {
@@ -30,7 +31,12 @@ impl<H> Finished<H> {
         }
     }
 
-    /// Returns whether there may be something to report to the host.
+    /// Takes its turn if a host may be told something.
+    pub(super) fn take_turn(&mut self, state: &mut State<H>) {
+        self.turn = self.has_news().then(|| state.next_turn());
+    }
+
+    /// Whether a host may be told something.
     pub(super) fn has_news(&self) -> bool {
         !self.calls.is_empty() || !self.duties.is_empty()
     }

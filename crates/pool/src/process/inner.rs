@@ -15,6 +15,7 @@ use super::finished::Finished;
 use super::state::{OnWorkerDeath, Sleep, State};
 
 use crate::core::PoolCore;
+use crate::panics::quietly;
 
 /// The settings of a pool of processes.
 #[derive(Clone, Copy, Debug)]
@@ -92,54 +93,42 @@ impl<H: Send> Inner<H> {
         });
     }
 
-    /// Changes the state under the lock, wakes the supervisor if it is needed, releases the lock, and then notifies
-    /// the waiters. `own` is the call that the caller itself waits for, if any.
+    /// Changes the state under the lock, wakes the supervisor if it is needed, and then tells everybody, without the lock: of what has ended
+    /// by then, also if `work` panics. The caller waits itself for the call `own`, if any.
     pub(super) fn change<R>(&self, own: u64, work: impl FnOnce(&mut State<H>, &mut Finished<H>) -> R) -> R {
-        let mut finished = Finished::new();
-        let result = {
-            let mut state = self.state.lock();
-            let result = work(&mut state, &mut finished);
-            self.rouse(&state);
-            finished.turn = finished.has_news().then(|| state.next_turn());
-            result
+        let mut news = News {
+            inner: self,
+            own,
+            finished: Finished::new(),
         };
-        self.tell(finished, own);
+        // Released before the news is told, also by a panic.
+        let mut state = self.state.lock();
+        let result = work(&mut state, &mut news.finished);
+        self.rouse(&state);
+        news.finished.take_turn(&mut state);
         result
     }
 
-    fn tell(&self, finished: Finished<H>, own: u64) {
-        let mut news = News {
-            inner: self,
-            turn: finished.turn,
-            duties: Vec::new(),
-        };
-        for (call, answer) in finished.calls {
-            let failed = !matches!(&answer, Answer::Given(given) if !given.failed);
-            if matches!(answer, Answer::Given(_)) {
-                drop(call.take_payload());
-            }
-            // Another thread may have ended the call meanwhile; then this answer is dropped.
-            let ended = call.outcome.finish(answer).is_ok();
-            match failed {
-                true => self.core.running().fail(),
-                false => self.core.running().succeed(),
-            }
-            if call.number != own {
-                self.tell_leader(call.number);
-            }
-            // Relaxed: the lock of the outcome orders it. A thread that sets it afterwards finds that the call has
-            // ended.
-            if call.is_awaited.load(Ordering::Relaxed) {
-                self.state.lock().forget_awaited(&call);
-            }
-            if ended && call.has_host() {
-                news.duties.push(Duty::Attend(call));
-            }
+    /// Ends a call, and tells the threads that wait for it. Returns whether its host hears of that.
+    fn end(&self, call: &Call<H>, answer: Answer, own: u64) -> bool {
+        let failed = !matches!(&answer, Answer::Given(given) if !given.failed);
+        if matches!(answer, Answer::Given(_)) {
+            drop(call.take_payload());
         }
-        for _ in 0..finished.dropped {
-            drop(self.core.running());
+        // It may have been ended by somebody else meanwhile; then this answer is dropped.
+        let ended = call.outcome.finish(answer).is_ok();
+        match failed {
+            true => self.core.running().fail(),
+            false => self.core.running().succeed(),
         }
-        news.duties.extend(finished.duties);
+        if call.number != own {
+            self.tell_leader(call.number);
+        }
+        // Relaxed: the lock of the outcome orders it. A thread that sets it afterwards finds that the call has ended.
+        if call.is_awaited.load(Ordering::Relaxed) {
+            self.state.lock().forget_awaited(call);
+        }
+        ended && call.has_host()
     }
 
     /// Wakes the supervisor if its sleep would not end by itself when it is needed. The caller holds the lock.
@@ -219,18 +208,33 @@ impl<H: Send> Inner<H> {
     }
 }
 
-/// The reports of the calling thread to the host, made when this is dropped, even if a program's code has panicked
-/// meanwhile: other threads wait for their turns.
+/// What the calling thread tells everybody when it drops this, also if a panic unwinds: the calls have ended, and others wait for their
+/// turns.
 struct News<'a, H: Send> {
     inner: &'a Inner<H>,
-    turn: Option<u64>,
-    duties: Vec<Duty<H>>,
+    own: u64,
+    finished: Finished<H>,
 }
 
 impl<H: Send> Drop for News<'_, H> {
     fn drop(&mut self) {
-        if let Some(turn) = self.turn {
-            self.inner.put_in_turn(turn, std::mem::take(&mut self.duties));
+        let (inner, finished) = (self.inner, &mut self.finished);
+        if finished.has_news() && finished.turn.is_none() {
+            finished.take_turn(&mut inner.state.lock());
+        }
+        let mut duties = Vec::new();
+        for (call, answer) in finished.calls.drain(..) {
+            // What one waiter does to this thread is not the next one's fault.
+            if quietly(|| inner.end(&call, answer, self.own)).unwrap_or_else(|| call.has_host()) {
+                duties.push(Duty::Attend(call));
+            }
+        }
+        for _ in 0..finished.dropped {
+            drop(inner.core.running());
+        }
+        duties.append(&mut finished.duties);
+        if let Some(turn) = finished.turn {
+            inner.put_in_turn(turn, duties);
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use interlock_queue::{PutError, PutOutcome};
 use interlock_shm::{Arena, Error, Name, Queue};
-use interlock_wait::WaitContext;
 use interlock_wait::primitive::global::Ordering;
+use interlock_wait::{OnUnwind, WaitContext};
 
 use super::answer::WorkerDeath;
 use super::call::Call;
@@ -343,10 +343,10 @@ impl<H: Send + 'static> ProcessPool<H> {
             state.awaited += 1;
             self.inner.rouse(&state);
         }
+        // Also if the wait unwinds.
+        let _awaits = OnUnwind::new(|| self.inner.state.lock().awaited -= 1);
         self.look();
-        let ended = self.inner.core.wait_for_ended(number, context);
-        self.inner.state.lock().awaited -= 1;
-        ended
+        self.inner.core.wait_for_ended(number, context)
     }
 
     /// Returns the process ids of the workers, and for how long each ran calls, in nanoseconds. Never blocks.

@@ -9,6 +9,7 @@ use super::worker::{PLACES, Worker};
 
 /// What a pool does when a worker that runs a call dies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnWorkerDeath {
     /// The call fails. Another worker takes the dead one's place.
     #[default]

@@ -10,6 +10,7 @@ use super::duty::Duty;
 use super::finished::Finished;
 use super::inner::Inner;
 use super::state::{Sleep, State};
+use crate::panics::quietly;
 use crate::step::{set_worker, step};
 
 /// The stack of the supervisor, which runs no code of programs.
@@ -66,25 +67,36 @@ impl<H: Send + 'static> Inner<H> {
     fn supervise(&self) {
         // Its steps are guarded from forks of other threads.
         set_worker(true);
+        let mut context = WaitContext::uninterruptible();
+        // Whatever panics, it goes on: the pool has no other supervisor. An observer that panics does not hear of its next sleep.
         loop {
-            let seen = self.supervisor.calls();
-            let next = step(|| {
-                self.change(0, |state, finished| {
-                    let next = self.look(state, finished);
-                    state.asleep = next.as_ref().map(|next| next.sleep);
-                    next
-                })
-            });
-            let Some(next) = next else {
-                break;
+            context = match quietly(|| self.look_and_sleep(&mut context)) {
+                Some(true) => WaitContext::uninterruptible(),
+                Some(false) => break,
+                None => WaitContext::unwinding(),
             };
-            self.sleep(seen, &next);
-            step(|| self.state.lock().asleep = None);
         }
         set_worker(false);
     }
 
-    /// Looks at everything. Returns `None` if there is nothing more to do.
+    /// Looks at everything, and sleeps until it is time to look again. Returns `false` if there is nothing more to do.
+    fn look_and_sleep(&self, context: &mut WaitContext<'_>) -> bool {
+        let seen = self.supervisor.calls();
+        let next = step(|| {
+            self.change(0, |state, finished| {
+                let next = self.look(state, finished);
+                state.asleep = next.as_ref().map(|next| next.sleep);
+                next
+            })
+        });
+        if let Some(next) = &next {
+            self.sleep(seen, next, context);
+            step(|| self.state.lock().asleep = None);
+        }
+        next.is_some()
+    }
+
+    /// Looks at everything. `None` if there is nothing more to do.
     fn look(&self, state: &mut State<H>, finished: &mut Finished<H>) -> Option<Next> {
         self.drain(state, finished);
         self.bury_dead(state, finished);
@@ -144,7 +156,7 @@ impl<H: Send + 'static> Inner<H> {
         }
     }
 
-    fn sleep(&self, seen: u32, next: &Next) {
+    fn sleep(&self, seen: u32, next: &Next, context: &mut WaitContext<'_>) {
         let deadline = match next.until {
             Some(nanos) => {
                 let left = nanos.saturating_sub(monotonic_nanos());
@@ -152,7 +164,7 @@ impl<H: Send + 'static> Inner<H> {
             }
             None => Deadline::NEVER,
         };
-        let mut context = WaitContext::within(deadline);
+        let mut context = context.bounded(deadline);
         let lives = (&*self.arena, &*next.lives);
         match next.sleep {
             Sleep::UntilAnswered => {

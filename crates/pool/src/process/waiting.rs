@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interlock_wait::WaitContext;
+use interlock_wait::{OnUnwind, WaitContext};
 
 use super::call::Call;
 use super::inner::Inner;
@@ -23,18 +23,19 @@ impl<H: Send> Inner<H> {
     pub(super) fn wait(&self, call: &Arc<Call<H>>, context: &mut WaitContext<'_>) -> Waited {
         match self.begin_waiting(call) {
             Part::None => Waited::Done,
+            // It stops waiting also if its wait unwinds.
             Part::Leads => {
-                let waited = self.lead(call, context);
-                self.stop_waiting(|state| {
-                    state.is_led = false;
-                    self.set_leader(0);
+                let _stops = OnUnwind::new(|| {
+                    self.stop_waiting(|state| {
+                        state.is_led = false;
+                        self.set_leader(0);
+                    });
                 });
-                waited
+                self.lead(call, context)
             }
             Part::Follows => {
-                let waited = call.outcome.wait_with(context);
-                self.stop_waiting(|state| state.followers -= 1);
-                waited
+                let _stops = OnUnwind::new(|| self.stop_waiting(|state| state.followers -= 1));
+                call.outcome.wait_with(context)
             }
         }
     }

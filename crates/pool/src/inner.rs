@@ -10,8 +10,7 @@ use interlock_os::thread;
 use interlock_queue::{GetError, PutError, PutOutcome};
 use interlock_wait::primitive::global::{AtomicU32, Ordering};
 use interlock_wait::{
-    Deadline, Interest, OnUnwind, RawWordLock, ThreadId, TraceEvent, WaitContext, fork, observes, report,
-    spawn_named,
+    Deadline, Interest, OnUnwind, RawWordLock, ThreadId, TraceEvent, fork, observes, report, spawn_named,
 };
 
 use crate::core::PoolCore;
@@ -359,7 +358,6 @@ impl Inner {
             generation: fork::generation(),
             first,
             has_begun: false,
-            is_quiet: false,
         };
         let name = worker.name();
         spawn_named(&name, self.stack_size, move || worker.live()).map_err(Refusal::NoThread)
@@ -406,8 +404,6 @@ struct Worker {
     first: Option<Arc<dyn Work>>,
     /// Whether the task that it took last should be run.
     has_begun: bool,
-    /// Whether no observer hears of its next wait, because one has panicked in the last.
-    is_quiet: bool,
 }
 
 /// A worker that counts. However its life ends, it is counted out.
@@ -444,10 +440,9 @@ impl Worker {
         });
     }
 
-    /// Goes on after a step of its own has panicked: a waker that heard of room, or an observer. What it had taken was lost.
+    /// Goes on after a step of its own has panicked, by a waker that heard of room, for instance. What it had taken was lost.
     #[cold]
-    fn recover(&mut self) {
-        self.is_quiet = true;
+    fn recover(&self) {
         if LOST.replace(0) == self.inner.number {
             quietly(|| step(|| drop(self.inner.core.running())));
         }
@@ -466,11 +461,7 @@ impl Runner<Queued, RawWordLock> for Worker {
             self.has_begun = step(|| queued.begin());
             return Ok(Ok(queued));
         }
-        let mut context = match std::mem::take(&mut self.is_quiet) {
-            true => WaitContext::unwinding(),
-            false => WaitContext::uninterruptible(),
-        };
-        let taken = core.take_fork_guarded_with(&mut context, Queued::begin);
+        let taken = core.take_fork_guarded(Queued::begin);
         Ok(taken.map(|(queued, has_begun)| {
             self.has_begun = has_begun;
             queued

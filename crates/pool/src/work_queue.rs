@@ -4,11 +4,13 @@
 use std::cell::Cell;
 
 use interlock_queue::{Arrival, GetError, HostQueue, PutError, PutOutcome, Side};
-use interlock_wait::{Deadline, RawLock, ResourceKind, WaitContext, Waiter, Wake, block, fork, spin_until};
 #[cfg(not(loom))]
-use interlock_wait::{Turn, primitive::Arc};
+use interlock_wait::Turn;
+use interlock_wait::primitive::Arc;
+use interlock_wait::{Deadline, RawLock, ResourceKind, WaitContext, Waiter, Wake, block, fork, spin_until};
 
 use crate::core::PoolCore;
+use crate::panics::quietly;
 
 /// A worker that watches the queue looks at it once in this many rounds of its spin.
 const LOOK_ONE_IN: u32 = 8;
@@ -104,16 +106,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     ///
     /// # Errors
     /// There will be none.
-    pub fn take_fork_guarded<R>(&self, begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
-        self.take_fork_guarded_with(&mut WaitContext::uninterruptible(), begin)
-    }
-
-    /// As [`PoolCore::take_fork_guarded`]. Nothing but a notification ends the waits of `context`.
-    pub(crate) fn take_fork_guarded_with<R>(
-        &self,
-        context: &mut WaitContext<'_>,
-        mut begin: impl FnMut(&W) -> R,
-    ) -> Result<(W, R), GetError> {
+    pub fn take_fork_guarded<R>(&self, mut begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
         let mut arrival = Arrival::Unasked;
         loop {
             let taken = fork::fork_guarded(|| {
@@ -131,18 +124,24 @@ impl<W, L: RawLock> PoolCore<W, L> {
             arrival = Arrival::Unasked;
             let waiter = Waiter::thread();
             if fork::fork_guarded(|| self.tasks.register_first(Side::Get, &waiter)) {
-                let resource = self.tasks.resource(ResourceKind::Task);
-                block(&waiter, &resource, context, || {
-                    fork::fork_guarded(|| self.tasks.unregister(Side::Get, &waiter));
-                });
+                self.wait_in_turn(&waiter);
                 arrival = Arrival::Notified;
             }
         }
     }
 
-    /// Looks for a task awake, as long as that pays, if no other worker does. If it does so, it returns `true`: the
-    /// calling worker counts as notified, and must come to the queue. Meanwhile, puts wake no other worker, and so
-    /// cost no wake-up.
+    /// Waits in line until notified. A worker that was notified must come, or no other one is woken: if an observer panics, the
+    /// worker stays in line, and no observer hears of the rest of its wait.
+    fn wait_in_turn(&self, waiter: &Arc<Waiter>) {
+        let resource = self.tasks.resource(ResourceKind::Task);
+        let wait = |context: &mut WaitContext<'_>| block(waiter, &resource, context, || ());
+        if quietly(|| wait(&mut WaitContext::uninterruptible())).is_none() {
+            wait(&mut WaitContext::unwinding());
+        }
+    }
+
+    /// Looks for a task awake, for as long as that pays, if no other worker does. Then the calling worker counts as one that was
+    /// notified, and must come to the queue; it gets `true`. Other workers are not woken meanwhile: a put costs no wake-up.
     fn watch(&self) -> bool {
         if !fork::fork_guarded(|| self.tasks.watch_wake_next()) {
             return false;

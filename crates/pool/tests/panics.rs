@@ -9,10 +9,11 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use common::occupy;
+use common::{eventually, occupy};
 use interlock_pool::{Task, TaskError, ThreadPool};
 use interlock_sync::Event;
 use interlock_wait::ThreadIdent;
@@ -102,6 +103,22 @@ fn the_results_of_a_map_are_all_cancelled_although_one_panics_when_it_is_dropped
     may_end.set();
     assert_eq!(pool.join(), Ok(()));
     assert_eq!(pool.stats().done, 2);
+}
+
+#[test]
+fn an_unordered_map_drops_all_its_results_although_they_panic() {
+    let pool = ThreadPool::new(1);
+    let done = Arc::new(AtomicUsize::new(0));
+    let its = done.clone();
+    let mut mapped = pool.map_unordered(0..10, move |_| {
+        its.fetch_add(1, Ordering::SeqCst);
+        Bomb(1)
+    });
+    mapped.next().unwrap().unwrap().0 = 0;
+    eventually(|| done.load(Ordering::SeqCst) == 10);
+    pool.submit(|| ()).unwrap().result().unwrap();
+    assert!(panics(|| drop(mapped)));
+    assert_eq!(pool.join(), Ok(()));
 }
 
 #[test]

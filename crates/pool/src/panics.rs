@@ -1,4 +1,4 @@
-//! Collects the panics of a program's code at the end of a task: of callbacks, wakers, and dropped values.
+//! The panics of a program's code that a pool calls: callbacks, wakers, observers, and what is dropped.
 
 use std::any::Any;
 use std::fmt;

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use common::{eventually, occupy};
-use interlock_pool::{CancelToken, JoinError, MapError, Panic, Task, TaskError, ThreadPool};
+use interlock_pool::{CancelToken, JoinError, MapError, Panic, ScopedTask, Task, TaskError, ThreadPool};
 use interlock_sync::Event;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -26,6 +26,7 @@ fn pools_tasks_and_errors_cross_threads_and_unwinding() {
     fn is_error<T: Error + Send + Sync + 'static>() {}
     crosses::<ThreadPool>();
     crosses::<Task<u32>>();
+    crosses::<ScopedTask<'_, u32>>();
     crosses::<CancelToken>();
     crosses::<Panic>();
     is_error::<TaskError>();
@@ -233,6 +234,19 @@ fn a_map_is_lazy_and_may_be_endless() {
     let firsts: Vec<_> = mapped.by_ref().take(100).map(Result::unwrap).collect();
     assert!(firsts.into_iter().eq(1..=100));
     assert!(taken.load(Ordering::SeqCst) < 500);
+}
+
+#[test]
+fn a_map_takes_a_limited_number_of_items_ahead_however_many_workers_there_may_be() {
+    let pool = ThreadPool::new(100);
+    let taken = Arc::new(AtomicUsize::new(0));
+    let its = taken.clone();
+    let numbers = (0_u64..100_000).inspect(move |_| {
+        its.fetch_add(1, Ordering::SeqCst);
+    });
+    let firsts: Vec<_> = pool.map(numbers, |n| n).take(3).map(Result::unwrap).collect();
+    assert_eq!(firsts, [0, 1, 2]);
+    assert!(taken.load(Ordering::SeqCst) < 4100);
 }
 
 #[test]

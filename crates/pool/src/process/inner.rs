@@ -22,7 +22,7 @@ use crate::panics::quietly;
 pub struct Settings {
     /// The greatest number of workers.
     pub workers: usize,
-    /// How many calls may wait for a worker; 0 stands for any number.
+    /// How many calls may wait in the pool; 0 for any number. Those that lie before a worker do not count.
     pub max_pending: usize,
     /// How many calls a worker runs before it ends.
     pub calls_per_worker: Option<u32>,

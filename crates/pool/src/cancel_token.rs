@@ -1,7 +1,7 @@
 //! A token by which a task learns that it should stop.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use interlock_wait::primitive::global::{AtomicBool, Ordering};
 
@@ -19,25 +19,50 @@ use interlock_wait::primitive::global::{AtomicBool, Ordering};
 /// token.cancel();
 /// counts.join().unwrap();
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+///
+/// One for the whole program can be a static:
+///
+/// ```
+/// use interlock::pool::CancelToken;
+///
+/// static STOP: CancelToken = CancelToken::new();
+/// assert!(!STOP.is_cancelled());
+/// let its = STOP.clone();
+/// STOP.cancel();
+/// assert!(its.is_cancelled());
+/// ```
+#[derive(Debug, Default)]
+pub struct CancelToken(
+    /// Set when a token is cloned or cancelled for the first time.
+    OnceLock<Arc<AtomicBool>>,
+);
 
 impl CancelToken {
-    /// Creates a token that was not cancelled.
-    pub fn new() -> Self {
-        Self::default()
+    /// A token that was not cancelled.
+    pub const fn new() -> Self {
+        CancelToken(OnceLock::new())
+    }
+
+    fn flag(&self) -> &Arc<AtomicBool> {
+        self.0.get_or_init(Arc::default)
     }
 
     /// Asks all tasks that check the token to stop. Never blocks.
     pub fn cancel(&self) {
         // Release pairs with the Acquire in `is_cancelled`: what was written before is seen by the task that stops.
-        self.0.store(true, Ordering::Release);
+        self.flag().store(true, Ordering::Release);
     }
 
     /// Returns whether the task that checks the token should stop. Never blocks.
     pub fn is_cancelled(&self) -> bool {
         // Acquire pairs with the Release in `cancel`.
-        self.0.load(Ordering::Acquire)
+        self.0.get().is_some_and(|flag| flag.load(Ordering::Acquire))
+    }
+}
+
+impl Clone for CancelToken {
+    fn clone(&self) -> Self {
+        CancelToken(OnceLock::from(self.flag().clone()))
     }
 }
 

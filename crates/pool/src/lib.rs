@@ -25,6 +25,8 @@ mod help;
 mod inner;
 mod listeners;
 #[cfg(not(loom))]
+mod map_error;
+#[cfg(not(loom))]
 mod mapped;
 mod outcome;
 #[cfg(not(loom))]
@@ -63,7 +65,9 @@ pub use core::{PoolCore, Retired};
 pub use delay_queue::{DelayQueue, Ticket};
 pub use listeners::Watch;
 #[cfg(not(loom))]
-pub use mapped::{MapError, Mapped, MappedUnordered};
+pub use map_error::MapError;
+#[cfg(not(loom))]
+pub use mapped::{Mapped, MappedUnordered};
 pub use outcome::{Contents, Due, Outcome, Phase, Refusal, Waited};
 pub use panics::{Panics, discard, quietly};
 pub use priority_buckets::DEFAULT_PRIORITY;

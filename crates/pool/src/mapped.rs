@@ -9,6 +9,7 @@ use std::sync::Arc;
 use interlock_queue::{FifoQueue, HostQueue};
 use interlock_wait::{WaitContext, fork};
 
+use crate::map_error::MapError;
 use crate::panics::Panics;
 use crate::step::step;
 use crate::task::Task;
@@ -444,34 +445,6 @@ impl ThreadPool {
                 Err(error) => Err(MapError::Task(error)),
             })
             .collect()
-    }
-}
-
-/// Why [`ThreadPool::try_map`] ended early.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum MapError<E> {
-    /// A call returned this error.
-    Failed(E),
-    /// A call has no result.
-    Task(TaskError),
-}
-
-impl<E: fmt::Display> fmt::Display for MapError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            MapError::Failed(error) => write!(f, "a call failed: {error}"),
-            MapError::Task(error) => write!(f, "a call has no result: {error}"),
-        }
-    }
-}
-
-impl<E: std::error::Error + 'static> std::error::Error for MapError<E> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            MapError::Failed(error) => Some(error),
-            MapError::Task(error) => Some(error),
-        }
     }
 }
 

@@ -39,6 +39,7 @@ impl Panics {
 
     /// The result of the call that the caller is about: the first panic is resumed, if there was one. The result is dropped before,
     /// as it might panic itself.
+    #[cfg(not(loom))]
     pub(crate) fn returned<R>(mut self, result: Option<R>) -> R {
         match (result, self.0.is_some()) {
             (Some(result), false) => result,

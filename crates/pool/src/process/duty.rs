@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::answer::WorkerDeath;
 use super::call::Call;
+use crate::panics::quietly;
 
 /// A task of the host. [`ProcessPool::next_duty`](super::ProcessPool::next_duty) returns them one by one.
 #[derive(Debug)]
@@ -29,10 +30,12 @@ pub enum Duty<H> {
 }
 
 impl<H> Duty<H> {
-    /// Called if the host will not do this duty: drops what the host has left with the call.
+    /// Called if the host will not do this duty: drops what the host has left with it, which is foreign.
     pub(super) fn drop_host(self) {
-        if let Duty::Attend(call) = self {
-            drop(call.take_host());
-        }
+        quietly(|| match self {
+            Duty::Attend(call) => drop(call.take_host()),
+            Duty::Room(host) => drop(host),
+            _ => {}
+        });
     }
 }

@@ -230,7 +230,7 @@ impl<H: Send> Drop for News<'_, H> {
             }
         }
         for _ in 0..finished.dropped {
-            drop(inner.core.running());
+            quietly(|| drop(inner.core.running()));
         }
         duties.append(&mut finished.duties);
         if let Some(turn) = finished.turn {

@@ -98,11 +98,11 @@ fn an_observer_that_panics_ends_no_thread_of_a_pool_c382() {
         now.len() == 1 && now != before
     });
     assert_eq!(pool.submit(DOUBLE, &2).unwrap().result().unwrap(), 4);
+    eventually("both threads were about to sleep", || {
+        HEARD.iter().all(|heard| heard.load(Ordering::SeqCst) > 0)
+    });
     assert_eq!(pool.join(), Ok(()));
     clear_observer();
-    for heard in &HEARD {
-        assert!(heard.load(Ordering::SeqCst) > 0);
-    }
 }
 
 /// Waits for the end of its pool when it is called.

@@ -183,8 +183,8 @@ impl<W, L: RawLock> PoolCore<W, L> {
         }
     }
 
-    /// Ends the engine's part in the pool, for good: its tasks come out. The caller must run the wake-ups. Never blocks.
-    /// `None` if it was retired before.
+    /// Ends the engine's part in the pool for good, and returns its tasks. The caller must run the wake-ups. Never
+    /// blocks. Returns `None` if it was retired before.
     pub fn retire(&self) -> Option<Retired<impl Iterator<Item = W> + use<W, L>>> {
         let (contents, wakeups) = self.tasks.retire()?;
         self.table.lock().drain(contents.items.len());

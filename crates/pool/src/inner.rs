@@ -109,7 +109,8 @@ fn lose(work: Arc<dyn Work>) {
     quietly(|| drop(work));
 }
 
-/// Runs a task that a worker took, if it `has_begun` with it. No panic of the program's code comes out of this.
+/// Runs a task that a worker took, if the worker `has_begun` with it. No panic of the program's code leaves this
+/// function.
 fn run(queued: Queued, has_begun: bool, running: Running<'_>) {
     let Some(work) = queued.arrive() else {
         return;
@@ -181,7 +182,7 @@ impl Inner {
         }
     }
 
-    /// The core. In the child of a fork, without the tasks and workers of the parent.
+    /// Returns the core. In the child of a fork, without the tasks and workers of the parent.
     pub(crate) fn core(&self) -> &PoolCore<Queued> {
         let of_parent = step(|| self.core.forget_parent()).into_iter().flatten();
         for work in of_parent.filter_map(Queued::arrive) {
@@ -206,7 +207,7 @@ impl Inner {
         own_pool().is_some_and(|own| own.number == self.number)
     }
 
-    /// Takes the task out for which `matches` is true, if it waits.
+    /// Takes out the task for which `matches` is true, if it waits.
     pub(crate) fn take_back(&self, mut matches: impl FnMut(&Arc<dyn Work>) -> bool) {
         let taken = step(|| self.core.take_back(|queued| queued.is(&mut matches)));
         drop(taken.and_then(Queued::arrive));
@@ -277,7 +278,7 @@ impl Inner {
                 return Ok(());
             }
             Err(PutError::Full(queued)) => (Refusal::Full, queued),
-            // There is no host, so it was an observer.
+            // There is no host, so an observer refused the wait.
             Err(PutError::Interrupted(queued)) => (Refusal::Refused, queued),
             Err(PutError::ShutDown(queued) | PutError::Retired(queued)) => (Refusal::ShutDown, queued),
         };

@@ -1,10 +1,10 @@
-//! The panics of a program's code that a pool calls: callbacks, wakers, observers, and what is dropped.
+//! Collects the panics of a program's code that a pool calls: of callbacks, wakers, observers, and dropped values.
 
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// The first panic of several calls, each of which is made whatever becomes of the others.
+/// The first panic of several calls, all of which are made even if others panic.
 #[derive(Default)]
 pub struct Panics(Option<Box<dyn Any + Send>>);
 
@@ -12,9 +12,9 @@ impl Panics {
     /// No panic so far.
     pub const NONE: Self = Panics(None);
 
-    /// Makes a call. `None` if it panics.
+    /// Makes a call. Returns `None` if it panics.
     pub fn catch<R>(&mut self, call: impl FnOnce() -> R) -> Option<R> {
-        // What a panic left half done is dropped with the call, or is under locks that do not poison.
+        // State that a panic left half changed is dropped with the call, or is under locks that do not poison.
         catch_unwind(AssertUnwindSafe(call))
             .map_err(|payload| self.add(payload))
             .ok()
@@ -28,7 +28,8 @@ impl Panics {
         }
     }
 
-    /// Resumes the first panic, if there was one. Not on a thread that is panicking already: that would end the process.
+    /// Resumes the first panic, if there was one. Not on a thread that is panicking already: that would abort the
+    /// process.
     pub fn resume(self) {
         match self.0 {
             Some(payload) if std::thread::panicking() => discard(payload),
@@ -62,14 +63,15 @@ impl fmt::Debug for Panics {
     }
 }
 
-/// Drops the payload of a panic. If that panics again, the second payload stays undropped: it might panic for ever.
+/// Drops the payload of a panic. If that panics again, the second payload is not dropped, because it might panic
+/// for ever.
 pub fn discard(payload: Box<dyn Any + Send>) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(move || drop(payload))) {
         std::mem::forget(another);
     }
 }
 
-/// Makes a call of which no panic comes out. `None` if there was one: the panic hook has reported it.
+/// Makes a call, and lets no panic out of it. Returns `None` if there was one: the panic hook has reported it.
 pub fn quietly<R>(call: impl FnOnce() -> R) -> Option<R> {
     let mut panics = Panics::NONE;
     let result = panics.catch(call);

@@ -113,7 +113,7 @@ impl Panic {
         &self.0.message
     }
 
-    /// The value that the task panicked with.
+    /// Returns the value that the task panicked with.
     pub fn into_payload(mut self) -> Box<dyn Any + Send> {
         let payload = self.0.payload.lock().take();
         payload.unwrap_or_else(|| Box::new(std::mem::take(&mut self.0.message)))

@@ -105,7 +105,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     /// [`fork::fork_guarded`]. Blocks while there is none.
     ///
     /// # Errors
-    /// There will be none.
+    /// No task will ever come.
     pub fn take_fork_guarded<R>(&self, mut begin: impl FnMut(&W) -> R) -> Result<(W, R), GetError> {
         let mut arrival = Arrival::Unasked;
         loop {
@@ -140,8 +140,9 @@ impl<W, L: RawLock> PoolCore<W, L> {
         }
     }
 
-    /// Looks for a task awake, for as long as that pays, if no other worker does. Then the calling worker counts as one that was
-    /// notified, and must come to the queue; it gets `true`. Other workers are not woken meanwhile: a put costs no wake-up.
+    /// Looks for a task awake, as long as that pays, if no other worker does. If it does so, it returns `true`: the
+    /// calling worker counts as notified, and must come to the queue. Meanwhile, puts wake no other worker, and so
+    /// cost no wake-up.
     fn watch(&self) -> bool {
         if !fork::fork_guarded(|| self.tasks.watch_wake_next()) {
             return false;

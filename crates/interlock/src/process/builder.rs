@@ -38,10 +38,11 @@ impl Builder {
         self
     }
 
-    /// The most tasks that wait in the pool. A thread that submits more waits for room. 0, the default, for any number.
+    /// Sets how many tasks may wait in the pool. A thread that submits one more waits for room. 0, the default,
+    /// stands for any number.
     ///
-    /// Each worker has some tasks before it, so that it need not wait for the next one: one, or more if tasks are short (about half a
-    /// millisecond's work, 128 at most). These do not count.
+    /// The pool gives each worker some tasks ahead, so that it need not wait for the next one: one, or more if tasks
+    /// are short (about half a millisecond's work, 128 at most). These do not count.
     pub fn max_pending(mut self, tasks: usize) -> Self {
         self.settings.max_pending = tasks;
         self

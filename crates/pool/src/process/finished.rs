@@ -36,7 +36,7 @@ impl<H> Finished<H> {
         self.turn = self.has_news().then(|| state.next_turn());
     }
 
-    /// Whether a host may be told something.
+    /// Returns whether there may be something to report to the host.
     pub(super) fn has_news(&self) -> bool {
         !self.calls.is_empty() || !self.duties.is_empty()
     }

@@ -22,7 +22,7 @@ use crate::panics::quietly;
 pub struct Settings {
     /// The greatest number of workers.
     pub workers: usize,
-    /// How many calls may wait in the pool; 0 for any number. Those that lie before a worker do not count.
+    /// How many calls may wait in the pool; 0 stands for any number. Those that a worker was given ahead do not count.
     pub max_pending: usize,
     /// How many calls a worker runs before it ends.
     pub calls_per_worker: Option<u32>,
@@ -93,8 +93,9 @@ impl<H: Send> Inner<H> {
         });
     }
 
-    /// Changes the state under the lock, wakes the supervisor if it is needed, and then tells everybody, without the lock: of what has ended
-    /// by then, also if `work` panics. The caller waits itself for the call `own`, if any.
+    /// Changes the state under the lock, wakes the supervisor if it is needed, releases the lock, and then notifies
+    /// the waiters of the calls that have ended by then, also if `work` panics. `own` is the call that the caller
+    /// itself waits for, if any.
     pub(super) fn change<R>(&self, own: u64, work: impl FnOnce(&mut State<H>, &mut Finished<H>) -> R) -> R {
         let mut news = News {
             inner: self,
@@ -115,7 +116,7 @@ impl<H: Send> Inner<H> {
         if matches!(answer, Answer::Given(_)) {
             drop(call.take_payload());
         }
-        // It may have been ended by somebody else meanwhile; then this answer is dropped.
+        // Another thread may have ended the call meanwhile; then this answer is dropped.
         let ended = call.outcome.finish(answer).is_ok();
         match failed {
             true => self.core.running().fail(),
@@ -208,8 +209,8 @@ impl<H: Send> Inner<H> {
     }
 }
 
-/// What the calling thread tells everybody when it drops this, also if a panic unwinds: the calls have ended, and others wait for their
-/// turns.
+/// The reports of the calling thread to the waiters and the host, made when this is dropped, even if a panic unwinds:
+/// calls have ended, and other threads wait for their turns.
 struct News<'a, H: Send> {
     inner: &'a Inner<H>,
     own: u64,

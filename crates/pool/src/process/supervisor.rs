@@ -96,7 +96,7 @@ impl<H: Send + 'static> Inner<H> {
         next.is_some()
     }
 
-    /// Looks at everything. `None` if there is nothing more to do.
+    /// Looks at everything. Returns `None` if there is nothing more to do.
     fn look(&self, state: &mut State<H>, finished: &mut Finished<H>) -> Option<Next> {
         self.drain(state, finished);
         self.bury_dead(state, finished);

@@ -53,6 +53,8 @@ impl<W> PriorityBuckets<W> {
     }
 }
 
+impl<W> interlock_queue::Sealed for PriorityBuckets<W> {}
+
 impl<W> Store for PriorityBuckets<W> {
     type Item = (i64, W);
 

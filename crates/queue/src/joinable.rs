@@ -209,7 +209,8 @@ impl<S: Store> Queue<S> {
         TryIter(self)
     }
 
-    /// Takes all items out, and counts their tasks as done. Putters that wait for room continue. Never blocks.
+    /// Takes all items out, and counts their tasks as done. Putters that wait for room continue. Iterating over them gives the order in
+    /// which gets would have taken them out. Never blocks.
     pub fn clear(&self) -> S {
         self.raw.clear()
     }
@@ -412,7 +413,7 @@ impl<S: Store + IntoIterator<Item = <S as Store>::Item>> IntoIterator for Queue<
     type Item = <S as Store>::Item;
     type IntoIter = S::IntoIter;
 
-    /// Returns the items that are in the queue.
+    /// Returns the items that are in the queue, in the order in which gets would take them out.
     fn into_iter(self) -> S::IntoIter {
         self.raw.clear().into_iter()
     }

@@ -34,7 +34,7 @@ pub use priority::Priority;
 pub use queue::{FifoQueue, LifoQueue, PriorityQueue, Queue};
 pub use side::Side;
 pub use state::{Arrival, Contents, Discard, PutOutcome};
-pub use store::{Deque, Fifo, Lifo, Store, Traverse};
+pub use store::{Deque, Fifo, Lifo, Sealed, Store, Traverse};
 pub use task::{Getting, Joining, Putting};
 
 /// The interface for programs. The crate `interlock` exports it as `interlock::queue`.

@@ -1,6 +1,6 @@
 //! The order of priorities.
 
-use crate::store::{ROOM_KEPT, Store};
+use crate::store::{ROOM_KEPT, Sealed, Store};
 
 /// The smallest priority first; first in, first out among equal ones. An item is a priority and a payload. Only
 /// priorities are compared, under the queue's lock. A step compares before it moves anything, so a comparison that
@@ -65,6 +65,8 @@ impl<P: Ord, T> Default for Priority<P, T> {
         Self::new()
     }
 }
+
+impl<P: Ord, T> Sealed for Priority<P, T> {}
 
 impl<P: Ord, T> Store for Priority<P, T> {
     type Item = (P, T);

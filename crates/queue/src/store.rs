@@ -2,9 +2,27 @@
 
 use std::collections::VecDeque;
 
-/// An ordered container of items. Its methods run under the queue's lock, so they must not call code of an item,
-/// except to compare priorities.
-pub trait Store {
+/// Marks the types that may be a [`Store`]: those of this crate, and those of hosts and pools, which keep the rules.
+/// The face does not export it, so a program cannot implement it.
+pub trait Sealed {}
+
+/// An ordered container of items: [`Fifo`], [`Lifo`] or [`Priority`](crate::Priority).
+///
+/// Its methods run under the queue's lock, so they must not call code of an item, except to compare priorities. A
+/// program cannot implement this trait. Its own store might call such code, or return a wrong length:
+///
+/// ```compile_fail,E0277
+/// struct Nothing;
+///
+/// impl interlock::queue::Store for Nothing {
+///     type Item = ();
+///     fn push(&mut self, _: ()) {}
+///     fn pop(&mut self) -> Option<()> { None }
+///     fn len(&self) -> usize { 1 }
+///     fn take(&mut self) -> Self { Nothing }
+/// }
+/// ```
+pub trait Store: Sealed {
     /// The type of an item.
     type Item;
 
@@ -69,6 +87,8 @@ impl<T, const LIFO: bool> Default for Deque<T, LIFO> {
 /// An emptied store keeps its allocation if that has room for at most this many items.
 pub(crate) const ROOM_KEPT: usize = 1024;
 
+impl<T, const LIFO: bool> Sealed for Deque<T, LIFO> {}
+
 impl<T, const LIFO: bool> Store for Deque<T, LIFO> {
     type Item = T;
 
@@ -114,9 +134,19 @@ impl<T, const LIFO: bool> IntoIterator for Deque<T, LIFO> {
     type Item = T;
     type IntoIter = std::collections::vec_deque::IntoIter<T>;
 
-    /// Returns the items, in the order in which they were put in.
-    fn into_iter(self) -> Self::IntoIter {
+    /// Returns the items, in the order in which gets would take them out: of a [`Lifo`], the last item first.
+    fn into_iter(mut self) -> Self::IntoIter {
+        if LIFO {
+            self.0.make_contiguous().reverse();
+        }
         self.0.into_iter()
+    }
+}
+
+/// The items, in the order in which they were put in.
+impl<T, const LIFO: bool> From<Deque<T, LIFO>> for VecDeque<T> {
+    fn from(items: Deque<T, LIFO>) -> Self {
+        items.0
     }
 }
 
@@ -133,5 +163,19 @@ mod tests {
     fn each_store_gives_its_order() {
         assert_eq!(drain(Fifo::new(), [1, 2, 3]), [1, 2, 3]);
         assert_eq!(drain(Lifo::new(), [1, 2, 3]), [3, 2, 1]);
+    }
+
+    #[test]
+    fn a_store_is_taken_apart_in_its_order_or_in_that_of_the_puts() {
+        let (mut fifo, mut lifo) = (Fifo::new(), Lifo::new());
+        for item in 1..4 {
+            fifo.push(item);
+            lifo.push(item);
+        }
+        assert!(fifo.into_iter().eq([1, 2, 3]) && lifo.into_iter().eq([3, 2, 1]));
+        let mut lifo = Lifo::new();
+        lifo.push(1);
+        lifo.push(2);
+        assert_eq!(VecDeque::from(lifo), [1, 2]);
     }
 }

@@ -6,8 +6,8 @@ use std::ops::{Deref, DerefMut};
 use crate::queue::Queue as Raw;
 use crate::store::Store;
 
-/// An item of a queue. Its task counts as done when this guard is dropped, even by a panic. See
-/// [`Queue::get_task`](crate::face::Queue::get_task).
+/// An item of a queue. Its task counts as done when this guard is dropped, even by a panic. See `get_task` of a
+/// [`Queue`](crate::face::Queue).
 #[must_use = "the task counts as done as soon as this is dropped"]
 pub struct TaskGuard<'a, S: Store> {
     // Dropped in this order: the task is done after the item is gone, even if the item panics.

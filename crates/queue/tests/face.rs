@@ -193,6 +193,9 @@ fn queues_are_made_of_iterators_and_are_iterators() {
     assert_eq!(fifo.into_iter().collect::<Vec<_>>(), [2, 3, 4]);
     let lifo: LifoQueue<u8> = [1, 2].into_iter().collect();
     assert_eq!(lifo.try_iter().collect::<Vec<_>>(), [2, 1]);
+    lifo.put(1).unwrap();
+    lifo.put(2).unwrap();
+    assert_eq!(lifo.into_iter().collect::<Vec<_>>(), [2, 1]);
     let priority: PriorityQueue<_, _> = [(2, 'b'), (1, 'a'), (2, 'c')].into_iter().collect();
     assert_eq!(
         priority.into_iter().map(|(_, name)| name).collect::<String>(),

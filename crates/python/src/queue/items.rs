@@ -1,5 +1,7 @@
 //! The store of a native queue.
 
+use std::collections::VecDeque;
+
 use interlock_queue::{Fifo, Lifo, Priority, Store, Traverse};
 use pyo3::prelude::*;
 
@@ -27,7 +29,8 @@ impl Items {
     pub(super) fn into_vec(self) -> Vec<Py<PyAny>> {
         match self {
             Items::Fifo(items) => items.into_iter().collect(),
-            Items::Lifo(items) => items.into_iter().collect(),
+            // Oldest first, as in the list of a `LifoQueue`.
+            Items::Lifo(items) => VecDeque::from(items).into(),
             Items::Numbers(mut numbers) => std::iter::from_fn(|| numbers.pop())
                 .map(|(_, item)| item)
                 .collect(),
@@ -40,6 +43,8 @@ impl Items {
 pub(super) fn is_number(item: &Py<PyAny>) -> bool {
     raw::small_int_item(item).is_some()
 }
+
+impl interlock_queue::Sealed for Items {}
 
 impl Store for Items {
     type Item = Py<PyAny>;

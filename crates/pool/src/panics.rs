@@ -4,6 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+pub use interlock_wait::discard;
+
 /// The first panic of several calls, all of which are made even if others panic.
 #[derive(Default)]
 pub struct Panics(Option<Box<dyn Any + Send>>);
@@ -60,14 +62,6 @@ impl Panics {
 impl fmt::Debug for Panics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Panics").field(&self.0.is_some()).finish()
-    }
-}
-
-/// Drops the payload of a panic. If that panics again, the second payload is not dropped, because it might panic
-/// for ever.
-pub fn discard(payload: Box<dyn Any + Send>) {
-    if let Err(another) = catch_unwind(AssertUnwindSafe(move || drop(payload))) {
-        std::mem::forget(another);
     }
 }
 

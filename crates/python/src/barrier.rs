@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use interlock_sync::host::Hosted;
+use interlock_sync::host::{Hosted, Stepwise};
 use interlock_sync::{Arrival, Broken};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use interlock_sync::host::Reset;
+use interlock_sync::host::{NotifiesWith, Reset};
 use interlock_wait::{Deadline, ThreadIdent, Wake};
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;

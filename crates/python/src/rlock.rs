@@ -1,6 +1,6 @@
 //! `threading.RLock`.
 
-use interlock_sync::host::Reset;
+use interlock_sync::host::{Reset, Restore};
 use interlock_wait::{Deadline, ThreadIdent};
 use pyo3::exceptions::{PyDeprecationWarning, PyTypeError};
 use pyo3::prelude::*;

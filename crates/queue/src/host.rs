@@ -5,9 +5,7 @@ use std::collections::VecDeque;
 use std::panic::resume_unwind;
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{
-    RawLock, Resource, ResourceKind, StateLock, Turn, WaitContext, Waiter, Wake, Wakeup, Wakeups,
-};
+use interlock_wait::{RawLock, Resource, ResourceKind, StateLock, Turn, WaitContext, Waiter, Wake, Wakeups};
 
 use crate::error::{GetError, JoinError, PutError};
 use crate::queue::Queue;
@@ -199,9 +197,9 @@ impl<S: Store> Way<S> for InTurn {
     const WAY: Self = InTurn;
 
     #[inline(always)]
-    fn push(state: &mut State<S>, item: S::Item) -> (PutOutcome, Option<Wakeup>) {
+    fn push(state: &mut State<S>, item: S::Item) -> (PutOutcome, Option<Wakeups>) {
         let (outcome, wakeup) = state.push_wake_one(item);
-        (outcome, Some(wakeup))
+        (outcome, Some(wakeup.into()))
     }
 }
 
@@ -228,8 +226,11 @@ impl<S: Store, L: RawLock> HostQueue<S> for Queue<S, L> {
 
     #[inline]
     fn pop_wake_next(&self, arrival: Arrival) -> Result<S::Item, GetError> {
-        let (item, wakeups) = self.state.lock().pop_wake_next(arrival)?;
-        wakeups.into_iter().for_each(Wakeup::run);
+        let (item, getter, putters) = self.state.lock().pop_wake_next(arrival)?;
+        getter.run();
+        if let Some(putters) = putters {
+            putters.run();
+        }
         Ok(item)
     }
 

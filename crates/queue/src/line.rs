@@ -1,6 +1,6 @@
 //! A line of waiters, and the number of notified threads that are still on their way.
 
-use interlock_wait::{WaitQueue, Wakeup, Wakeups, fork};
+use interlock_wait::{WaitQueue, Wakeups, fork};
 
 /// The waiters for items, or for room.
 ///
@@ -9,7 +9,8 @@ use interlock_wait::{WaitQueue, Wakeup, Wakeups, fork};
 /// notified for that item or that room: under load, a thread needs a while to wake, and other threads have taken
 /// many items by then.
 ///
-/// A task that was notified does not count as coming, because its executor decides when to poll it.
+/// A task that was notified does not count as coming, because its executor decides when to poll it. So a thread behind
+/// it in line is notified, too.
 pub(crate) struct Line {
     pub(crate) waiters: WaitQueue,
     coming: usize,
@@ -62,25 +63,25 @@ impl Line {
 
     /// Notifies the first in line, unless a thread is coming for each of `ready` items or places.
     #[inline]
-    pub(crate) fn call(&mut self, ready: usize) -> Wakeup {
+    pub(crate) fn call(&mut self, ready: usize) -> Wakeups {
         if self.waiters.is_unused() || self.coming() >= ready {
-            return Wakeup::NOBODY;
+            return Wakeups::NOBODY;
         }
-        let (wakeup, comes) = self.waiters.notify_coming();
+        let (wakeups, comes) = self.waiters.notify_coming();
         if comes {
             self.expect_one();
         }
-        wakeup
+        wakeups
     }
 
     /// Notifies a waiter for each of the `count` new ones among `ready` items or places, as [`Line::call`] does.
     pub(crate) fn call_many(&mut self, count: usize, ready: usize) -> Wakeups {
-        let mut wakeups = Wakeups::default();
+        let mut wakeups = Wakeups::NOBODY;
         for _ in 0..count.min(self.waiters.len()) {
             if self.coming() >= ready {
                 break;
             }
-            wakeups.push(self.call(ready));
+            wakeups.append(self.call(ready));
         }
         wakeups
     }
@@ -92,7 +93,7 @@ impl Line {
     }
 }
 
-/// Runs wake-ups one after the other. If one panics, the others run while it unwinds.
+/// Runs wake-ups one after the other.
 pub(crate) fn run_all(wakeups: impl IntoIterator<Item = Wakeups>) {
     wakeups.into_iter().for_each(Wakeups::run);
 }

@@ -22,7 +22,7 @@ pub struct Contents<S> {
     pub shut_down: bool,
 }
 
-/// What [`Queue::shutdown`](crate::Queue::shutdown) does with the items in the queue.
+/// What the shutdown of a queue does with the items in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discard {
     /// They stay, and getters can still take them.
@@ -135,7 +135,7 @@ impl<S: Store> State<S> {
 
     /// Puts an item in and notifies a getter for it. The caller has checked that there is room.
     #[inline(always)]
-    pub(crate) fn push(&mut self, item: S::Item) -> Option<Wakeup> {
+    pub(crate) fn push(&mut self, item: S::Item) -> Option<Wakeups> {
         self.add(item);
         (!self.getters.is_unused()).then(|| self.call_getter())
     }
@@ -163,9 +163,12 @@ impl<S: Store> State<S> {
 
     /// Takes an item out and notifies a putter. Also notifies the next getter, if there is another item and none is on
     /// its way.
-    pub(crate) fn pop_wake_next(&mut self, arrival: Arrival) -> Result<(S::Item, [Wakeup; 2]), GetError> {
+    pub(crate) fn pop_wake_next(
+        &mut self,
+        arrival: Arrival,
+    ) -> Result<(S::Item, Wakeup, Option<Wakeups>), GetError> {
         let (item, putter) = self.pop(arrival)?;
-        Ok((item, [self.wake_next(), putter.unwrap_or_default()]))
+        Ok((item, self.wake_next(), putter))
     }
 
     /// Counts the caller as a notified getter, if there is no item for it and no other getter is on its way.
@@ -192,9 +195,9 @@ impl<S: Store> State<S> {
 
     /// Notifies a getter, unless one is coming for each item. Getters that wake in turn are counted separately.
     #[inline]
-    fn call_getter(&mut self) -> Wakeup {
+    fn call_getter(&mut self) -> Wakeups {
         if S::WAKES_IN_TURN {
-            self.getters.waiters.notify_one()
+            self.getters.waiters.notify_coming().0
         } else {
             self.getters.call(self.items.len())
         }
@@ -202,9 +205,9 @@ impl<S: Store> State<S> {
 
     /// Notifies a putter, unless one is coming for each free place.
     #[inline]
-    fn call_putter(&mut self) -> Wakeup {
+    fn call_putter(&mut self) -> Wakeups {
         if S::WAKES_IN_TURN {
-            self.putters.waiters.notify_one()
+            self.putters.waiters.notify_coming().0
         } else {
             let places = self.limit.saturating_sub(self.items.len());
             self.putters.call(places)
@@ -212,34 +215,40 @@ impl<S: Store> State<S> {
     }
 
     /// Notifies a getter and a putter if there is an item or room for them: after a panic has interrupted a step.
-    pub(crate) fn call_again(&mut self) -> [Wakeup; 2] {
+    pub(crate) fn call_again(&mut self) -> [Wakeups; 2] {
         let putter = match self.room() {
             Ok(()) => self.call_putter(),
-            Err(_) => Wakeup::NOBODY,
+            Err(_) => Wakeups::NOBODY,
         };
         [self.call_getter(), putter]
     }
 
     /// Notifies putters for `count` places that are free now.
     fn call_putters(&mut self, count: usize) -> Wakeups {
+        let places = self.limit.saturating_sub(self.items.len());
         if S::WAKES_IN_TURN {
-            self.putters.waiters.notify(count)
+            // They are not counted as coming, so all of them are called.
+            let mut wakeups = Wakeups::NOBODY;
+            for _ in 0..count.min(self.putters.waiters.len()) {
+                wakeups.append(self.call_putter());
+            }
+            wakeups
         } else {
-            let places = self.limit.saturating_sub(self.items.len());
             self.putters.call_many(count, places)
         }
     }
 
     /// Puts an item in, and reserves it for a getter if one waits. The caller has checked that there is room.
     #[inline(always)]
-    pub(crate) fn push_reserved(&mut self, item: S::Item) -> Option<Wakeup> {
+    pub(crate) fn push_reserved(&mut self, item: S::Item) -> Option<Wakeups> {
         self.add(item);
         (!self.getters.is_unused()).then(|| self.reserve())
     }
 
-    /// Reserves an item for the first getter in line, if there is an item that is not yet reserved.
+    /// Reserves an item for the first thread in line, if there is an item that is not yet reserved. Tasks before it are notified,
+    /// too: when they are polled is up to their executors.
     #[inline]
-    fn reserve(&mut self) -> Wakeup {
+    fn reserve(&mut self) -> Wakeups {
         const {
             assert!(
                 !S::WAKES_IN_TURN,
@@ -247,13 +256,15 @@ impl<S: Store> State<S> {
             );
         };
         if self.getters.is_empty() || self.unreserved() == 0 {
-            return Wakeup::NOBODY;
+            return Wakeups::NOBODY;
         }
-        // Not for a task: its executor decides when to poll it.
-        if self.getters.waiters.front().is_some_and(|first| !first.is_task()) {
+        let before = self.getters.waiters.threads();
+        let (wakeups, _) = self.getters.waiters.notify_coming();
+        // Also for a thread that is in a signal handler. Not for a task: its executor decides when to poll it.
+        if self.getters.waiters.threads() < before {
             self.getters.expect_one();
         }
-        self.getters.waiters.notify_one()
+        wakeups
     }
 
     /// Returns how many items are not reserved for getters.
@@ -264,7 +275,7 @@ impl<S: Store> State<S> {
 
     /// Takes out an item that is not reserved, and notifies a putter.
     #[inline(always)]
-    pub(crate) fn pop_unreserved(&mut self) -> Result<(S::Item, Option<Wakeup>), GetError> {
+    pub(crate) fn pop_unreserved(&mut self) -> Result<(S::Item, Option<Wakeups>), GetError> {
         if self.unreserved() == 0 {
             return Err(self.why_empty());
         }
@@ -272,14 +283,14 @@ impl<S: Store> State<S> {
     }
 
     /// Passes the reserved item of a notified getter that gives up to the next getter.
-    pub(crate) fn give_back(&mut self) -> Wakeup {
+    pub(crate) fn give_back(&mut self) -> Wakeups {
         self.getters.arrive();
         self.reserve()
     }
 
     /// Takes an item out, and notifies a putter.
     #[inline(always)]
-    pub(crate) fn pop(&mut self, arrival: Arrival) -> Result<(S::Item, Option<Wakeup>), GetError> {
+    pub(crate) fn pop(&mut self, arrival: Arrival) -> Result<(S::Item, Option<Wakeups>), GetError> {
         if arrival == Arrival::Notified {
             self.getters.arrive();
         }
@@ -333,7 +344,7 @@ impl<S: Store> State<S> {
     }
 
     /// Passes the notification of a waiter that leaves to the next in line.
-    pub(crate) fn pass_on(&mut self, side: Side, waiter: &Arc<Waiter>) -> Wakeup {
+    pub(crate) fn pass_on(&mut self, side: Side, waiter: &Arc<Waiter>) -> Wakeups {
         let counted = !waiter.is_task() && !S::WAKES_IN_TURN;
         match side {
             Side::Get if counted => self.getters.arrive(),
@@ -343,14 +354,14 @@ impl<S: Store> State<S> {
         match side {
             Side::Get if !self.items.is_empty() => self.call_getter(),
             Side::Put if self.room().is_ok() => self.call_putter(),
-            _ => Wakeup::NOBODY,
+            _ => Wakeups::NOBODY,
         }
     }
 
     /// Takes `waiter` out of its line. If it was notified, passes the notification to the next in line.
-    pub(crate) fn leave(&mut self, side: Side, waiter: &Arc<Waiter>) -> Wakeup {
+    pub(crate) fn leave(&mut self, side: Side, waiter: &Arc<Waiter>) -> Wakeups {
         if self.remove(side, waiter) {
-            Wakeup::NOBODY
+            Wakeups::NOBODY
         } else {
             self.pass_on(side, waiter)
         }

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use interlock_wait::primitive::Arc;
-use interlock_wait::{RawLock, RawWordLock, TaskLine, Waiter, Wakeup};
+use interlock_wait::{RawLock, RawWordLock, TaskLine, Waiter, Wakeups};
 
 use crate::error::{GetError, JoinError, PutError};
 use crate::queue::Queue;
@@ -34,19 +34,19 @@ fn place<S: Store, L: RawLock>(queue: &Queue<S, L>, side: Side) -> Place<'_, S, 
 fn poll<S: Store, L: RawLock, R>(
     place: &mut Place<'_, S, L>,
     context: &Context<'_>,
-    mut attempt: impl FnMut(&mut State<S>) -> Option<(R, Option<Wakeup>)>,
+    mut attempt: impl FnMut(&mut State<S>) -> Option<(R, Option<Wakeups>)>,
 ) -> Poll<R> {
     place.poll(context, |&mut Line { queue, side }, turn| {
         let attempted = OnPanic(queue).guard(|| {
             let mut state = queue.state.lock();
             let attempted = attempt(&mut state);
             if attempted.is_none() {
-                turn.line_up(state.line(side));
+                turn.line_up_again(state.line(side));
             }
             attempted
         });
-        let (result, wakeup) = attempted?;
-        wakeup.into_iter().for_each(Wakeup::run);
+        let (result, wakeups) = attempted?;
+        wakeups.into_iter().for_each(Wakeups::run);
         Some(result)
     })
 }

@@ -1,6 +1,6 @@
 //! Attempts of operations, and waits in line until another attempt is worth it.
 
-use interlock_wait::{RawLock, WaitContext, Waiter, Wake, Wakeup, block};
+use interlock_wait::{RawLock, WaitContext, Waiter, Wake, Wakeups, block};
 
 use crate::error::{GetError, JoinError, PutError};
 use crate::queue::Queue;
@@ -17,7 +17,7 @@ pub(crate) trait Way<S: Store>: Sized {
     const WAY: Self;
 
     /// Puts an item in. The caller has checked that there is room.
-    fn push(state: &mut State<S>, item: S::Item) -> (Self::Outcome, Option<Wakeup>);
+    fn push(state: &mut State<S>, item: S::Item) -> (Self::Outcome, Option<Wakeups>);
 }
 
 /// Defines ways to put an item in.
@@ -32,7 +32,7 @@ macro_rules! ways {
             const WAY: Self = $name;
 
             #[inline(always)]
-            fn push($state: &mut State<S>, $item: S::Item) -> ($outcome, Option<Wakeup>) {
+            fn push($state: &mut State<S>, $item: S::Item) -> ($outcome, Option<Wakeups>) {
                 $push
             }
         }
@@ -65,7 +65,7 @@ impl<S: Store, L: RawLock> OnPanic<'_, S, L> {
 impl<S: Store, L: RawLock> Drop for OnPanic<'_, S, L> {
     fn drop(&mut self) {
         let wakeups = self.0.state.lock().call_again();
-        wakeups.into_iter().for_each(Wakeup::run);
+        wakeups.into_iter().for_each(Wakeups::run);
     }
 }
 
@@ -192,11 +192,14 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         mut attempt: impl FnMut(Arrival) -> Option<R>,
     ) -> Result<R, Wake> {
         let mut arrival = Arrival::Unasked;
+        let mut again = false;
         let mut round = 0;
         loop {
             if let Some(result) = attempt(arrival) {
                 return Ok(result);
             }
+            // Notified in vain: others were faster, and it keeps its place at the head of the line.
+            again |= arrival == Arrival::Notified;
             arrival = Arrival::Unasked;
             // By then, several items may have come, or room for several: taking them in one go is cheaper than
             // being woken.
@@ -204,7 +207,7 @@ impl<S: Store, L: RawLock> Queue<S, L> {
                 round += 1;
                 continue;
             }
-            match self.wait(side, context) {
+            match self.wait(side, again, context) {
                 None => {}
                 Some(Wake::Notified) => arrival = Arrival::Notified,
                 Some(Wake::TimedOut) => return attempt(arrival).ok_or(Wake::TimedOut),
@@ -213,17 +216,22 @@ impl<S: Store, L: RawLock> Queue<S, L> {
         }
     }
 
-    /// Lines up on one side, and blocks until notified or until `context` ends the wait. `None` if there is no need
-    /// to wait. `Notified` means only that another attempt is worth it. That attempt has to report that the thread
-    /// has arrived.
+    /// Lines up on one side, at the head if the thread was notified in vain, and blocks until notified or until
+    /// `context` ends the wait. `None` if there is no need to wait. `Notified` means only that another attempt is
+    /// worth it. That attempt has to report that the thread has arrived.
     #[cold]
-    fn wait(&self, side: Side, context: &mut WaitContext<'_>) -> Option<Wake> {
+    fn wait(&self, side: Side, again: bool, context: &mut WaitContext<'_>) -> Option<Wake> {
         let waiter = Waiter::thread();
         let mut state = self.state.lock();
         if state.is_ready(side) {
             return None;
         }
-        state.line(side).push_back(waiter.clone());
+        let line = state.line(side);
+        if again {
+            line.push_front(waiter.clone());
+        } else {
+            line.push_back(waiter.clone());
+        }
         drop(state);
         let leave = || {
             let wakeup = self.state.lock().leave(side, &waiter);

@@ -266,8 +266,7 @@ fn wakers_that_panic_cost_the_others_nothing() {
         };
         assert!(pending.is_pending());
     }
-    let panic = catch_unwind(AssertUnwindSafe(|| queue.shutdown(Discard::Nothing))).unwrap_err();
-    assert_eq!(panic.downcast_ref(), Some(&"a waker panics"));
+    assert!(queue.shutdown(Discard::Nothing).is_none());
     assert_eq!(woken.times(), 3);
     assert_eq!(queue.get(), Err(GetError::ShutDown));
 }

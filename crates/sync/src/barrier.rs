@@ -13,12 +13,12 @@ use interlock_wait::{
 };
 
 use crate::error::{BarrierError, Broken};
-use crate::host::Hosted;
+use crate::host::{Hosted, Stepwise};
 
 /// A point that a fixed number of parties pass together, again and again: Python's `threading.Barrier`.
 ///
-/// The last party to arrive may act before it lets the others through: see [`Barrier::arrive_with`]. When a party gives
-/// up, the barrier breaks: all waiting parties fail, and so do those that arrive later, until [`Barrier::reset`].
+/// When a party gives up, the barrier breaks: all waiting parties fail, and so do those that arrive later, until
+/// [`Barrier::reset`].
 ///
 /// ```
 /// use interlock::sync::Barrier;
@@ -39,7 +39,7 @@ pub struct Barrier<R: RawLock = RawWordLock> {
 /// | phase | arrivals | left by |
 /// |---|---|---|
 /// | `Filling` | wait, counted | the last party arrives: `Leading`; [`Barrier::abort`], a party gives up: `Broken` |
-/// | `Leading` | wait for the next round, not counted yet | [`Barrier::open`]: `Filling`, next round; `abort`: `Broken` |
+/// | `Leading` | wait for the next round, not counted yet | [`Stepwise::open`]: `Filling`, next round; `abort`: `Broken` |
 /// | `Broken` | fail | [`Barrier::reset`]: `Filling` |
 /// | `Retired` | fail; the parties of its last round continue elsewhere | never |
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ enum Phase {
 /// The state of a barrier at the moment it was retired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retired {
-    /// How many parties wait. Each gets [`Broken::Retired`] with its index, and continues elsewhere.
+    /// How many parties wait. Each gets `Broken::Retired` with its index, and continues elsewhere.
     pub waiting: usize,
     /// Whether the barrier was broken.
     pub broken: bool,
@@ -81,7 +81,7 @@ struct Round {
 #[must_use = "the party that leads has to open the barrier"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// All parties have arrived. The caller was the last, with this index, and must call [`Barrier::open`], or
+    /// All parties have arrived. The caller was the last, with this index, and must call [`Stepwise::open`], or
     /// [`Barrier::abort`] if its action before that fails.
     Leads(usize),
     /// The leader opened the barrier. The caller arrived with this index, counted from 0.
@@ -192,15 +192,71 @@ impl<R: RawLock> Barrier<R> {
         })
     }
 
-    /// Arrives and waits for the other parties. Blocks until the leader opens the barrier, or until `context` ends the
-    /// wait, which breaks the barrier. The last party to arrive does not wait: it leads, and opens the barrier when it
-    /// is ready.
-    ///
-    /// # Errors
-    /// The barrier is broken, or was broken or reset while this party waited. Or the deadline passed or the host ended the
-    /// wait, which broke the barrier (unless the host ended the wait before this party was in a round).
-    #[doc(hidden)]
-    pub fn arrive_with(&self, context: &mut WaitContext<'_>) -> Result<Arrival, Broken> {
+    /// Ends a wait without a notification. This breaks the barrier, unless the round had already ended.
+    fn give_up(
+        &self,
+        waiter: &Arc<Waiter>,
+        round: &Arc<Round>,
+        index: usize,
+        wake: Wake,
+    ) -> Result<(), Broken> {
+        let mut state = self.state.lock();
+        // In one step with the removal: `retire` counts this party as one that continues elsewhere.
+        if state.is_retired_with(round) {
+            return Err(Broken::Retired(index));
+        }
+        let in_time = !state.waiters.remove(waiter);
+        if !in_time {
+            // In one step with the removal: otherwise the round could fill up in between, and count this party.
+            let wakeups = state.break_round(Phase::Broken);
+            drop(state);
+            wakeups.into_iter().for_each(Wakeups::run);
+        }
+        match wake {
+            Wake::Interrupted => Err(Broken::Interrupted),
+            _ if in_time => Ok(()),
+            _ => Err(Broken::TimedOut),
+        }
+    }
+
+    /// Breaks the barrier: waiting parties fail, and so do those that arrive later, until it is reset. Never blocks.
+    pub fn abort(&self) {
+        self.break_round(Phase::Broken);
+    }
+
+    /// Makes the barrier empty and unbroken. Waiting parties fail. Never blocks.
+    pub fn reset(&self) {
+        self.break_round(Phase::Filling);
+    }
+
+    fn break_round(&self, next: Phase) {
+        let wakeups = self.state.lock().break_round(next);
+        wakeups.into_iter().for_each(Wakeups::run);
+    }
+
+    /// How many parties pass the barrier together.
+    pub fn parties(&self) -> usize {
+        self.state.lock().parties
+    }
+
+    /// How many parties wait in the round that is filling at this moment. Never blocks.
+    pub fn waiting(&self) -> usize {
+        let state = self.state.lock();
+        if state.phase == Phase::Filling {
+            state.waiting
+        } else {
+            0
+        }
+    }
+
+    /// Whether the barrier is broken at this moment. Never blocks.
+    pub fn is_broken(&self) -> bool {
+        self.state.lock().phase == Phase::Broken
+    }
+}
+
+impl<R: RawLock> Stepwise for Barrier<R> {
+    fn arrive_with(&self, context: &mut WaitContext<'_>) -> Result<Arrival, Broken> {
         let waiter = Waiter::thread();
         let (round, index) = loop {
             let mut state = self.state.lock();
@@ -257,39 +313,7 @@ impl<R: RawLock> Barrier<R> {
         }
     }
 
-    /// Ends a wait without a notification. This breaks the barrier, unless the round had already ended.
-    fn give_up(
-        &self,
-        waiter: &Arc<Waiter>,
-        round: &Arc<Round>,
-        index: usize,
-        wake: Wake,
-    ) -> Result<(), Broken> {
-        let mut state = self.state.lock();
-        // In one step with the removal: `retire` counts this party as one that continues elsewhere.
-        if state.is_retired_with(round) {
-            return Err(Broken::Retired(index));
-        }
-        let in_time = !state.waiters.remove(waiter);
-        if !in_time {
-            // In one step with the removal: otherwise the round could fill up in between, and count this party.
-            let wakeups = state.break_round(Phase::Broken);
-            drop(state);
-            wakeups.into_iter().for_each(Wakeups::run);
-        }
-        match wake {
-            Wake::Interrupted => Err(Broken::Interrupted),
-            _ if in_time => Ok(()),
-            _ => Err(Broken::TimedOut),
-        }
-    }
-
-    /// Lets all waiting parties through and begins the next round. The leader must call this. Never blocks.
-    ///
-    /// # Errors
-    /// The barrier was broken or reset in the meantime.
-    #[doc(hidden)]
-    pub fn open(&self) -> Result<(), Broken> {
+    fn open(&self) -> Result<(), Broken> {
         let mut state = self.state.lock();
         // After a reset, another party may lead the next round.
         if state.phase != Phase::Leading || state.leader != Some(ThreadIdent::current()) {
@@ -299,41 +323,6 @@ impl<R: RawLock> Barrier<R> {
         drop(state);
         wakeups.into_iter().for_each(Wakeups::run);
         Ok(())
-    }
-
-    /// Breaks the barrier: waiting parties fail, and so do those that arrive later, until it is reset. Never blocks.
-    pub fn abort(&self) {
-        self.break_round(Phase::Broken);
-    }
-
-    /// Makes the barrier empty and unbroken. Waiting parties fail with [`Broken::Broken`]. Never blocks.
-    pub fn reset(&self) {
-        self.break_round(Phase::Filling);
-    }
-
-    fn break_round(&self, next: Phase) {
-        let wakeups = self.state.lock().break_round(next);
-        wakeups.into_iter().for_each(Wakeups::run);
-    }
-
-    /// Returns how many parties pass the barrier together.
-    pub fn parties(&self) -> usize {
-        self.state.lock().parties
-    }
-
-    /// Returns how many parties wait in the round that is filling at this moment. Never blocks.
-    pub fn waiting(&self) -> usize {
-        let state = self.state.lock();
-        if state.phase == Phase::Filling {
-            state.waiting
-        } else {
-            0
-        }
-    }
-
-    /// Returns whether the barrier is broken at this moment. Never blocks.
-    pub fn is_broken(&self) -> bool {
-        self.state.lock().phase == Phase::Broken
     }
 }
 
@@ -480,7 +469,7 @@ impl<R: RawLock> Hosted for Barrier<R> {
         self.state.lock().parties = parties;
     }
 
-    /// Each wait ends with [`Broken::Retired`]. Must not be called while a party leads: the barrier belongs to the leader then.
+    /// Each wait ends with `Broken::Retired`. Must not be called while a party leads: the barrier belongs to the leader then.
     fn retire(&self) -> (Retired, Wakeups) {
         let mut state = self.state.lock();
         debug_assert!(state.phase != Phase::Leading, "a party leads");

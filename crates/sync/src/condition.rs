@@ -9,7 +9,7 @@ use interlock_wait::{
 };
 
 use crate::error::NotHeld;
-use crate::host::Reset;
+use crate::host::{NotifiesWith, Reset, Restore};
 use crate::lock::Lock;
 use crate::owner_lock::OwnerLock;
 use crate::rlock::RLock;
@@ -167,8 +167,8 @@ impl<R: RawLock> Condition<R> {
     /// The caller does not hold the lock; nothing has changed.
     ///
     /// # Panics
-    /// Other threads wait here with another lock. If the host or the observer panics, the caller holds the lock
-    /// when the panic leaves this call, however long it takes to get it.
+    /// Other threads wait here with another lock. If the host panics, the caller holds the lock when the panic
+    /// leaves this call, however long it takes to get it.
     #[doc(hidden)]
     pub fn wait_with<L: Exclusive>(&self, lock: &L, context: &mut WaitContext<'_>) -> Result<Wake, NotHeld> {
         // Check before another thread can notify this one: a notification may hand the lock to it.
@@ -230,8 +230,8 @@ impl<R: RawLock> Condition<R> {
         lock.restore(count);
     }
 
-    /// Ends a wait in which the host or the observer has panicked. Takes the lock back, because the caller's guards
-    /// expect that it is held.
+    /// Ends a wait in which the host has panicked. Takes the lock back, because the caller's guards expect that it
+    /// is held.
     fn recover<L: Exclusive>(&self, lock: &L, waiter: &Arc<Waiter>, count: usize) {
         let notified = !self.withdraw(waiter);
         self.take_back(
@@ -254,26 +254,6 @@ impl<R: RawLock> Condition<R> {
         self.notify_with(lock, 1);
         // This cannot fail: the calling thread has just taken the lock.
         let _ = lock.surrender();
-    }
-
-    /// Notifies the first `count` waiters. They take `lock`, which the caller holds, one after the other as it is
-    /// released. Never blocks.
-    ///
-    /// # Panics
-    /// Threads wait here with another lock.
-    #[doc(hidden)]
-    pub fn notify_with<L: Exclusive>(&self, lock: &L, count: usize) {
-        let mut state = self.state.lock();
-        if count == 0 || state.waiters.is_empty() {
-            return;
-        }
-        if !state.is_of(lock) {
-            drop(state);
-            two_locks();
-        }
-        let wakeups = lock.owned().requeue(count, &mut state.waiters);
-        drop(state);
-        wakeups.run();
     }
 
     /// Notifies the first waiting thread. It continues when it holds the lock again. Never blocks.
@@ -318,6 +298,22 @@ impl<R: RawLock> Condition<R> {
     /// Returns how many threads wait at this moment. Never blocks.
     pub fn waiting(&self) -> usize {
         self.state.lock().waiters.len()
+    }
+}
+
+impl<R: RawLock> NotifiesWith for Condition<R> {
+    fn notify_with<L: Exclusive>(&self, lock: &L, count: usize) {
+        let mut state = self.state.lock();
+        if count == 0 || state.waiters.is_empty() {
+            return;
+        }
+        if !state.is_of(lock) {
+            drop(state);
+            two_locks();
+        }
+        let wakeups = lock.owned().requeue(count, &mut state.waiters);
+        drop(state);
+        wakeups.run();
     }
 }
 

@@ -1,6 +1,13 @@
 //! Additional operations for a host such as an interpreter: its processes fork, its objects are initialized after
 //! they were created, and they may go on without the engine.
 
+use interlock_wait::WaitContext;
+
+use crate::barrier::Arrival;
+use crate::condition::Exclusive;
+use crate::error::{Broken, NotHeld, WaitError};
+use crate::rlock::Saved;
+
 /// Resets an object in the child of a fork, where the other threads do not exist.
 pub trait Reset {
     /// Forgets the waiters, and frees a lock. The flag of an event, and the permits of a semaphore, stay as they
@@ -27,4 +34,52 @@ pub trait Hosted {
 pub trait LetThrough {
     /// Lets the first waiter in line through, whatever it waits for. Returns whether a thread waited. Never blocks.
     fn let_one_through(&self) -> bool;
+}
+
+/// A barrier whose last party acts before it lets the others through.
+pub trait Stepwise {
+    /// Arrives and waits for the other parties. Blocks until the leader opens the barrier, or until `context` ends the
+    /// wait, which breaks the barrier. The last party to arrive does not wait: it leads, and opens the barrier when it
+    /// is ready.
+    ///
+    /// # Errors
+    /// The barrier is broken, or was broken or reset while this party waited. Or the deadline passed or the host ended the
+    /// wait, which broke the barrier (unless the host ended the wait before this party was in a round).
+    fn arrive_with(&self, context: &mut WaitContext<'_>) -> Result<Arrival, Broken>;
+
+    /// Lets all waiting parties through and begins the next round. The leader must call this. Never blocks.
+    ///
+    /// # Errors
+    /// The barrier was broken or reset in the meantime.
+    fn open(&self) -> Result<(), Broken>;
+}
+
+/// A condition that moves its waiters into the line of its lock, instead of waking them.
+pub trait NotifiesWith {
+    /// Notifies the first `count` waiters. They take `lock`, which the caller holds, one after the other as it is
+    /// released. Never blocks.
+    ///
+    /// # Panics
+    /// Threads wait that have released another lock.
+    fn notify_with<L: Exclusive>(&self, lock: &L, count: usize);
+}
+
+/// A lock that its owner gives up completely, however often it has acquired it, and takes back as it was.
+pub trait Restore {
+    /// Releases the lock completely, however many times it was acquired, and returns its former state. Never blocks.
+    ///
+    /// # Errors
+    /// The calling thread does not own the lock.
+    fn release_all(&self) -> Result<Saved, NotHeld>;
+
+    /// Takes the lock as it was before [`Restore::release_all`]. Blocks while another thread holds it.
+    ///
+    /// Acquisitions that the calling thread has made since then count too.
+    ///
+    /// # Errors
+    /// The deadline passed, or the host ended the wait; the lock was not taken.
+    ///
+    /// # Panics
+    /// The saved count is 0: then there is nothing to take.
+    fn restore_with(&self, saved: Saved, context: &mut WaitContext<'_>) -> Result<(), WaitError>;
 }

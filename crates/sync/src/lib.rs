@@ -6,7 +6,8 @@
 //!
 //! Methods named `try_…` never wait. Methods named `…_timeout` and `…_deadline` wait for a limited time, and
 //! methods named `…_async` return futures. Release a lock or permit with a call, or let a [`Guard`] release it.
-//! Additional operations for the host of an interpreter are in [`host`], and in hidden methods named `…_with`.
+//! Additional operations for the host of an interpreter are in [`host`]. Hidden methods named `…_with` wait until the
+//! host ends the wait.
 //!
 //! Python's `threading` has no counterpart to [`Mutex`], a lock with a value in it.
 

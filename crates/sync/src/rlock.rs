@@ -10,7 +10,7 @@ use interlock_wait::{
 
 use crate::error::{NotHeld, WaitError};
 use crate::guard::{Guard, Guarded, Release, forms};
-use crate::host::Reset;
+use crate::host::{Reset, Restore};
 use crate::owner_lock::OwnerLock;
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
@@ -37,7 +37,7 @@ pub struct RLock<R: RawLock = RawWordLock> {
     again: R::Word,
 }
 
-/// The state of a lock before [`RLock::release_all`], from which [`RLock::restore_with`] takes it back.
+/// The state of a lock before [`Restore::release_all`], from which [`Restore::restore_with`] takes it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
     /// The number of acquisitions not yet released, at least 1.
@@ -150,22 +150,6 @@ impl<R: RawLock> RLock<R> {
         seen.is_quiet() && self.owned.word.try_free(seen)
     }
 
-    /// Releases the lock completely, however many times it was acquired, and returns its former state. Never blocks.
-    ///
-    /// # Errors
-    /// The calling thread does not own the lock.
-    #[doc(hidden)]
-    pub fn release_all(&self) -> Result<Saved, NotHeld> {
-        let owner = ThreadIdent::current();
-        if !self.is_owned() {
-            return Err(NotHeld);
-        }
-        let count = self.count();
-        self.again.set(0);
-        self.release()?;
-        Ok(Saved { count, owner })
-    }
-
     /// Returns how many times the owner has acquired it and not yet released it.
     fn count(&self) -> usize {
         usize::try_from(self.again.get())
@@ -177,23 +161,6 @@ impl<R: RawLock> RLock<R> {
     pub(crate) fn set_count(&self, count: usize) {
         let more = u64::try_from(count.saturating_sub(1)).unwrap_or(u64::MAX);
         self.again.set(self.again.get().saturating_add(more));
-    }
-
-    /// Takes the lock, and restores its state before [`RLock::release_all`]. Blocks while another thread holds it.
-    ///
-    /// Acquisitions that the calling thread has made since then count too.
-    ///
-    /// # Errors
-    /// The deadline passed, or the host ended the wait; the lock was not taken.
-    ///
-    /// # Panics
-    /// The saved count is 0: then there is nothing to take.
-    #[doc(hidden)]
-    pub fn restore_with(&self, saved: Saved, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
-        assert!(saved.count > 0, "a lock that was not held cannot be restored");
-        self.acquire_with(context)?;
-        self.set_count(saved.count);
-        Ok(())
     }
 
     /// Returns whether the calling thread owns the lock. Never blocks.
@@ -223,6 +190,26 @@ impl<R: RawLock> RLock<R> {
 
     pub(crate) fn owned(&self) -> &OwnerLock<R> {
         &self.owned
+    }
+}
+
+impl<R: RawLock> Restore for RLock<R> {
+    fn release_all(&self) -> Result<Saved, NotHeld> {
+        let owner = ThreadIdent::current();
+        if !self.is_owned() {
+            return Err(NotHeld);
+        }
+        let count = self.count();
+        self.again.set(0);
+        self.release()?;
+        Ok(Saved { count, owner })
+    }
+
+    fn restore_with(&self, saved: Saved, context: &mut WaitContext<'_>) -> Result<(), WaitError> {
+        assert!(saved.count > 0, "a lock that was not held cannot be restored");
+        self.acquire_with(context)?;
+        self.set_count(saved.count);
+        Ok(())
     }
 }
 

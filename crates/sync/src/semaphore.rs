@@ -86,6 +86,15 @@ impl State {
             waiters: WaitQueue::new(),
         }
     }
+
+    /// Notifies a waiter of each of `count` permits.
+    fn call(&mut self, count: usize) -> Wakeups {
+        let mut wakeups = Wakeups::NOBODY;
+        for _ in 0..count.min(self.waiters.len()) {
+            wakeups.append(self.waiters.notify_coming().0);
+        }
+        wakeups
+    }
 }
 
 impl<R: RawLock> Semaphore<R> {
@@ -169,7 +178,7 @@ impl<R: RawLock> Semaphore<R> {
         if wake == Wake::Interrupted {
             // If this waiter was notified of a permit, pass the notification to the next in line.
             let owes = usize::from(notified && state.permits > 0);
-            let wakeups = state.waiters.notify(owes);
+            let wakeups = state.call(owes);
             drop(state);
             wakeups.run();
             return Some(Err(WaitError::Interrupted));
@@ -177,7 +186,8 @@ impl<R: RawLock> Semaphore<R> {
         if state.retired {
             return Some(Err(WaitError::Retired));
         }
-        if notified && state.permits > 0 {
+        // Also at its deadline, if it was not notified: the permit may be there for a waiter that is slow to come.
+        if state.permits > 0 {
             state.permits -= 1;
             return Some(Ok(()));
         }
@@ -200,9 +210,9 @@ impl<R: RawLock> Semaphore<R> {
             return Err(TooMany);
         }
         state.permits += 1;
-        let wakeup = state.waiters.notify_one();
+        let (wakeups, _) = state.waiters.notify_coming();
         drop(state);
-        wakeup.run();
+        wakeups.run();
         Ok(())
     }
 
@@ -219,7 +229,7 @@ impl<R: RawLock> Semaphore<R> {
             .filter(|&permits| permits <= bound)
             .ok_or(TooMany)?;
         state.permits = permits;
-        let wakeups = state.waiters.notify(count);
+        let wakeups = state.call(count);
         drop(state);
         wakeups.run();
         Ok(())
@@ -285,7 +295,7 @@ impl<R: RawLock> Hosted for Semaphore<R> {
         state.bound = bound;
     }
 
-    /// Returns the permits that are left. Each wait ends with [`WaitError::Retired`].
+    /// Returns the permits that are left. Each wait ends with `WaitError::Retired`.
     fn retire(&self) -> (usize, Wakeups) {
         let mut state = self.state.lock();
         state.retired = true;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Runs, eventually};
+use interlock_sync::host::NotifiesWith;
 use interlock_sync::{Condition, Lock, NotHeld, RLock};
 use interlock_wait::{Deadline, WaitContext, Wake};
 

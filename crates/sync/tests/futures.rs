@@ -3,15 +3,21 @@
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly, its helpers too")]
 
+#[path = "../../wait/tests/common/mod.rs"]
+mod common;
 #[path = "../../wait/tests/woken/mod.rs"]
 mod woken;
 
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
+use common::{Counts, eventually};
+use interlock_sync::host::Stepwise;
 use interlock_sync::{Barrier, BarrierError, Condition, Event, Lock, Mutex, Semaphore};
+use interlock_wait::{Deadline, WaitContext};
 use woken::Woken;
 
 fn poll<F: Future>(future: &mut Pin<&mut F>, woken: &Arc<Woken>) -> Poll<F::Output> {
@@ -63,6 +69,31 @@ fn a_release_goes_to_a_thread_behind_a_task_that_is_not_polled() {
         thread.join().unwrap();
     });
     assert!(poll(&mut guarding, &woken).is_ready());
+}
+
+/// C371
+#[test]
+fn a_permit_goes_to_a_thread_behind_a_task_that_is_not_polled() {
+    let (permits, woken) = (Semaphore::new(0), Arc::default());
+    let (mut first, mut second) = (pin!(permits.acquire_async()), pin!(permits.acquire_async()));
+    assert!(poll(&mut first, &woken).is_pending() && poll(&mut second, &woken).is_pending());
+    for count in 1..4 {
+        let sleeps = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..count {
+                scope.spawn(|| {
+                    let mut host = Counts(&sleeps);
+                    permits.acquire_with(&mut WaitContext::hosted(Deadline::NEVER, &mut host))
+                });
+            }
+            eventually(|| sleeps.load(Ordering::SeqCst) == count);
+            permits.release_many(count - 1).unwrap();
+            permits.release().unwrap();
+        });
+        assert_eq!(permits.permits(), 0);
+    }
+    permits.release_many(2).unwrap();
+    assert!(poll(&mut first, &woken).is_ready() && poll(&mut second, &woken).is_ready());
 }
 
 #[test]
@@ -211,7 +242,7 @@ fn a_task_that_gives_up_breaks_the_barrier() {
 fn a_task_that_comes_early_arrives_in_the_next_round() {
     let (barrier, woken) = (Barrier::new(1), Arc::default());
     let mut early = pin!(barrier.wait_async());
-    let arrival = barrier.arrive_with(&mut interlock_wait::WaitContext::endless());
+    let arrival = barrier.arrive_with(&mut WaitContext::endless());
     assert!(arrival.is_ok() && poll(&mut early, &woken).is_pending());
     barrier.open().unwrap();
     assert_eq!(woken.times(), 1);

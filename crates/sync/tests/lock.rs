@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{Counts, Handles, Runs, eventually, ever_later};
-use interlock_sync::host::Reset;
+use interlock_sync::host::{Reset, Restore};
 use interlock_sync::{Lock, NotHeld, RLock, Saved, WaitError};
 use interlock_wait::{Deadline, ThreadIdent, WaitContext};
 

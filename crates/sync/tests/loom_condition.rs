@@ -14,6 +14,7 @@ mod woken;
 use std::pin::pin;
 
 use hosts::Stops;
+use interlock_sync::host::{NotifiesWith, Restore};
 use interlock_sync::{Condition, Lock, Mutex, NotHeld, RLock};
 use interlock_wait::model::set_deadlines_passed;
 use interlock_wait::{Deadline, WaitContext, Wake};

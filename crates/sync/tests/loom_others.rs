@@ -9,7 +9,7 @@ mod hosts;
 mod model;
 
 use hosts::Stops;
-use interlock_sync::host::{Hosted, LetThrough};
+use interlock_sync::host::{Hosted, LetThrough, Stepwise};
 use interlock_sync::{Arrival, Barrier, Broken, Event, Semaphore, WaitError};
 use interlock_wait::{Deadline, WaitContext};
 use loom::sync::Arc;

@@ -9,6 +9,7 @@ mod common;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{Counts, eventually, panics_in};
+use interlock_sync::host::{NotifiesWith, Stepwise};
 use interlock_sync::{Barrier, Condition, Event, Lock, Mutex, RLock, Semaphore};
 use interlock_wait::{Deadline, WaitContext};
 

@@ -8,8 +8,8 @@ mod common;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Counts, Runs, eventually};
-use interlock_sync::host::{Hosted, LetThrough};
+use common::{Counts, Runs, eventually, ever_later};
+use interlock_sync::host::{Hosted, LetThrough, Stepwise};
 use interlock_sync::{Arrival, Barrier, BarrierError, Broken, Event, Semaphore, TooMany, WaitError};
 use interlock_wait::{Deadline, Host, Slept, WaitContext};
 
@@ -289,4 +289,38 @@ fn a_barrier_has_a_party() {
 #[should_panic = "more permits than its bound"]
 fn a_semaphore_begins_within_its_bound() {
     let _ = Semaphore::bounded(2, 1);
+}
+
+/// C371
+#[test]
+fn a_permit_that_is_free_at_a_deadline_is_taken() {
+    for deadline in ever_later() {
+        let permits = Semaphore::new(0);
+        let (mut has_begun, mut acquired) = (false, None);
+        // The first in line, which is slow to come when it is notified: it is busy in its host.
+        let mut slow = Runs(|| {
+            if acquired.is_none() {
+                // The second in line, which is not notified when there is a permit.
+                let mut late = Runs(|| {
+                    if !has_begun {
+                        has_begun = true;
+                        permits.release().unwrap();
+                    }
+                    false
+                });
+                acquired = Some(permits.acquire_with(&mut WaitContext::hosted(deadline, &mut late)));
+                permits.release().unwrap();
+            }
+            false
+        });
+        permits
+            .acquire_with(&mut WaitContext::hosted(Deadline::NEVER, &mut slow))
+            .unwrap();
+        if has_begun {
+            assert_eq!(acquired, Some(Ok(())));
+            assert_eq!(permits.permits(), 0);
+            return;
+        }
+    }
+    unreachable!("no wait began before its deadline");
 }

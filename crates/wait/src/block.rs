@@ -31,8 +31,8 @@ pub(crate) const FIRST_LISTEN_NANOS: u64 = 20_000_000;
 /// its queue, and the caller has to take it out. If it is not there any more, it was notified after all, and the
 /// caller has the duties of a notified waiter (see `PROTOCOL.md`).
 ///
-/// If a host or an observer panics, `leave` runs. It does what the caller does after an interrupted wait. So a
-/// panic leaves no waiter in a queue, and loses no notification.
+/// If a host panics, `leave` runs. It does what the caller does after an interrupted wait. So a panic leaves no
+/// waiter in a queue, and loses no notification.
 pub fn block(
     waiter: &Arc<Waiter>,
     resource: &dyn Resource,

@@ -14,6 +14,7 @@
 #[cfg(not(loom))]
 mod backoff;
 mod block;
+mod contained;
 mod deadline;
 #[cfg(not(loom))]
 mod descriptors;
@@ -50,6 +51,7 @@ mod wake;
 mod word_lock;
 
 pub use block::block;
+pub use contained::discard;
 pub use deadline::Deadline;
 #[cfg(not(loom))]
 pub use descriptors::block_on_descriptors;

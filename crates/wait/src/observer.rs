@@ -16,6 +16,8 @@ use std::sync::Arc as Shared;
 #[cfg(not(loom))]
 use arc_swap::ArcSwapOption;
 
+#[cfg(not(loom))]
+use crate::contained::contained;
 use crate::primitive::global::{AtomicU32, AtomicU64, Ordering};
 use crate::trace_event::{TraceEvent, Wait};
 
@@ -35,8 +37,8 @@ pub enum Verdict {
     Wait,
     /// The thread must not wait: its operation ends at once. An operation with a time limit ends as if it had timed
     /// out, a get or a receive as if no item had come, a put or a send as if no room had come. A wait for a barrier
-    /// breaks the barrier. A pool returns `Refused`. An operation with a host ends as if the host had interrupted
-    /// it. [`Host::refused`](crate::Host::refused) or, without a host, [`take_refusal`] tells the difference.
+    /// breaks the barrier. A pool returns `Refused`. [`take_refusal`] tells the difference. (An operation in an
+    /// interpreter ends as if the interpreter had interrupted it, which is told why.)
     ///
     /// An operation that cannot fail waits all the same, and leaves no refusal behind: `Mutex::lock`, `Event::wait`, the `acquire`
     /// of a lock or a semaphore, the `join` of a queue, a scope, or a condition that takes its mutex back.
@@ -55,10 +57,14 @@ pub trait Observer: Send + Sync {
 
     /// Receives `event`. Called on the thread that it happens to, under no internal lock. Must not wait for that
     /// thread.
+    ///
+    /// A panic does not leave this call: the panic hook reports it, and the operation of that thread goes on.
     fn event(&self, event: TraceEvent);
 
     /// Decides whether a thread may wait. Called before the wait, on that thread, under no internal lock. Must not
     /// wait for that thread.
+    ///
+    /// A panic in here goes no further, and the thread waits.
     ///
     /// The thread stands in line already, and its wait is among the [`pending_waits`](crate::pending_waits).
     fn will_wait(&self, wait: &Wait<'_>) -> Verdict {
@@ -106,7 +112,8 @@ pub fn clear_observer() {
 /// registered observer.
 #[cfg(not(loom))]
 fn exchange(new: Option<Shared<Registered>>) {
-    OBSERVER.store(new);
+    // Dropped at the end: that is a program's code, and may panic.
+    let _before = OBSERVER.swap(new);
     loop {
         let registered = OBSERVER.load_full();
         let interest = registered.as_ref().map_or(0, |registered| registered.interest);
@@ -132,28 +139,37 @@ pub fn next_sequence() -> u64 {
     SEQUENCE.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Reports an event to the observer, if there is one.
+/// Reports an event to the observer, if there is one. A panic of the observer does not leave this call.
 #[cold]
 pub fn report(event: TraceEvent) {
+    // The last to use an observer that was replaced meanwhile drops it, which is a program's code, too.
     #[cfg(not(loom))]
-    if let Some(registered) = &*OBSERVER.load() {
-        registered.observer.event(event);
-    }
+    contained(|| {
+        if let Some(registered) = &*OBSERVER.load() {
+            registered.observer.event(event);
+        }
+    });
     // A model has no observer: what is global to the process is no part of it.
     #[cfg(loom)]
     let _ = event;
 }
 
-/// Asks the observer, if there is one, about a wait of the calling thread.
+/// Asks the observer, if there is one, about a wait of the calling thread. One that panics lets the thread wait.
 #[cold]
 pub(crate) fn ask(wait: &Wait<'_>) -> Verdict {
     #[cfg(not(loom))]
-    if let Some(registered) = &*OBSERVER.load() {
-        return registered.observer.will_wait(wait);
-    }
+    let verdict = contained(|| {
+        let registered = OBSERVER.load();
+        registered
+            .as_ref()
+            .map(|registered| registered.observer.will_wait(wait))
+    });
     #[cfg(loom)]
-    let _ = wait;
-    Verdict::Wait
+    let verdict = {
+        let _ = wait;
+        Some(None)
+    };
+    verdict.flatten().unwrap_or(Verdict::Wait)
 }
 
 /// Records that a wait of the calling thread ends because the observer has refused it.

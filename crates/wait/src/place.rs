@@ -99,7 +99,7 @@ impl<L: TaskLine> Place<L> {
         }
         // Dropped at the end, under no lock: its waker is user code.
         let _before = self.waiter.take();
-        // Set before the attempt: if the waker of another task panics after it, this task has had its result.
+        // Set before the attempt: if the attempt panics, in the comparison of two priorities, it is the last one.
         self.done = true;
         let look = Turn {
             waiter: None,

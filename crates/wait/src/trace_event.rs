@@ -17,7 +17,7 @@ pub struct Wait<'a> {
     pub resource: &'a dyn Resource,
     /// Whether the wait has a deadline.
     pub timed: bool,
-    /// When the thread took its place in line: see [`next_sequence`](crate::next_sequence).
+    /// When the thread took its place in line: of two events on one thing, the later one has the greater number.
     pub sequence: u64,
 }
 
@@ -34,7 +34,7 @@ pub struct PendingWait {
     pub timed: bool,
     /// The threads that can end the wait, if they are known.
     pub owners: Vec<ThreadId>,
-    /// When the thread took its place in line: see [`next_sequence`](crate::next_sequence).
+    /// When the thread took its place in line: of two events on one thing, the later one has the greater number.
     pub sequence: u64,
 }
 
@@ -50,7 +50,7 @@ pub enum TraceEvent {
         resource: ResourceId,
         /// The kind of the resource.
         kind: ResourceKind,
-        /// When the thread took its place in line: see [`next_sequence`](crate::next_sequence).
+        /// When the thread took its place in line: of two events on one thing, the later one has the greater number.
         sequence: u64,
     },
     /// A thread has stopped waiting.
@@ -63,7 +63,7 @@ pub enum TraceEvent {
         kind: ResourceKind,
         /// How the wait ended.
         wake: Wake,
-        /// See [`next_sequence`](crate::next_sequence).
+        /// Of two events on one thing, the later one has the greater number.
         sequence: u64,
     },
     /// A thread has acquired a lock.
@@ -74,7 +74,7 @@ pub enum TraceEvent {
         resource: ResourceId,
         /// The kind of the resource.
         kind: ResourceKind,
-        /// See [`next_sequence`](crate::next_sequence).
+        /// Of two events on one thing, the later one has the greater number.
         sequence: u64,
     },
     /// A lock was released, by its owner or by another thread.
@@ -85,7 +85,7 @@ pub enum TraceEvent {
         resource: ResourceId,
         /// The kind of the resource.
         kind: ResourceKind,
-        /// See [`next_sequence`](crate::next_sequence).
+        /// Of two events on one thing, the later one has the greater number.
         sequence: u64,
     },
     /// A thread of Interlock is about to run user code.

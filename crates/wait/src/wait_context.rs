@@ -102,8 +102,7 @@ impl WaitContext<'static> {
     }
 
     /// Makes a context for a thread that takes back what its callers' guards are going to release, while the panic
-    /// of a host or an observer unwinds. Only a notification ends its wait, and neither the host nor the observer
-    /// is called again.
+    /// of a host unwinds. Only a notification ends its wait, and neither the host nor the observer is called again.
     pub fn unwinding() -> Self {
         WaitContext {
             persistence: Persistence::Unwinds,

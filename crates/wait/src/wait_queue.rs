@@ -26,6 +26,28 @@ struct Line {
     /// The thread that the waiters wait for, if the primitive has set it.
     owner: Option<ThreadIdent>,
     waiters: VecDeque<Arc<Waiter>>,
+    /// How many of them are threads.
+    threads: usize,
+}
+
+impl Line {
+    fn add(&mut self, waiter: Arc<Waiter>, place: fn(&mut VecDeque<Arc<Waiter>>, Arc<Waiter>)) {
+        self.threads += usize::from(!waiter.is_task());
+        place(&mut self.waiters, waiter);
+    }
+
+    fn pop(&mut self) -> Option<Arc<Waiter>> {
+        let first = self.waiters.pop_front()?;
+        self.threads -= usize::from(!first.is_task());
+        Some(first)
+    }
+
+    /// Where `waiter` stands. Looks from both ends at once: waiters that give up are most often the first or the last ones.
+    fn place_of(&self, waiter: &Arc<Waiter>) -> Option<usize> {
+        let is_it = |place: &usize| Arc::ptr_eq(&self.waiters[*place], waiter);
+        let count = self.waiters.len();
+        (0..count.div_ceil(2)).find_map(|place| [place, count - 1 - place].into_iter().find(is_it))
+    }
 }
 
 /// When a line is empty, its memory is freed if it has more places than this.
@@ -62,17 +84,26 @@ impl WaitQueue {
         }
     }
 
+    /// How many of the waiters are threads.
+    pub fn threads(&self) -> usize {
+        if self.is_empty() {
+            0
+        } else {
+            self.line.as_ref().map_or(0, |line| line.threads)
+        }
+    }
+
     /// Puts `waiter` at the end of the line.
     pub fn push_back(&mut self, waiter: Arc<Waiter>) {
         waiter.number();
-        self.line().waiters.push_back(waiter);
+        self.line().add(waiter, VecDeque::push_back);
     }
 
     /// Puts `waiter` at the head of the line. For a thread that was notified, and found that another thread was
     /// faster.
     pub fn push_front(&mut self, waiter: Arc<Waiter>) {
         waiter.number();
-        self.line().waiters.push_front(waiter);
+        self.line().add(waiter, VecDeque::push_front);
     }
 
     /// Returns the waiter that has waited longest.
@@ -90,27 +121,19 @@ impl WaitQueue {
     /// or wait for this very notification. So each notified thread has to check whether there is something for it.
     #[inline]
     pub fn notify_one(&mut self) -> Wakeup {
-        self.notify_coming().0
-    }
-
-    /// Like [`WaitQueue::notify_one`]. Also returns whether a thread is on its way now. None is if only tasks, or
-    /// threads that may be in signal handlers, were notified.
-    #[inline]
-    pub fn notify_coming(&mut self) -> (Wakeup, bool) {
         if self.line.is_none() {
-            (Wakeup::NOBODY, false)
+            Wakeup::NOBODY
         } else {
             self.notify_first()
         }
     }
 
     #[cold]
-    fn notify_first(&mut self) -> (Wakeup, bool) {
-        let mut notified = (Wakeup::NOBODY, false);
-        while let Some(first) = self.line().waiters.pop_front() {
-            let is_task = first.is_task();
+    fn notify_first(&mut self) -> Wakeup {
+        let mut notified = Wakeup::NOBODY;
+        while let Some(first) = self.line().pop() {
             let (wakeup, in_handler) = Waiter::notify(first);
-            notified = (wakeup, !in_handler && !is_task);
+            notified = wakeup;
             if !in_handler {
                 break;
             }
@@ -119,13 +142,43 @@ impl WaitQueue {
         notified
     }
 
+    /// Notifies the first in line of something that any waiter may take. If the first is a task, also notifies the
+    /// waiters behind it until a thread is on its way, because no thread may wait for a task that its executor does
+    /// not poll. If no thread is in line, the first task is enough. Returns whether a thread is on its way now that is
+    /// in no signal handler.
+    #[inline]
+    pub fn notify_coming(&mut self) -> (Wakeups, bool) {
+        if self.line.is_none() {
+            (Wakeups::NOBODY, false)
+        } else {
+            self.notify_through_tasks()
+        }
+    }
+
+    #[cold]
+    fn notify_through_tasks(&mut self) -> (Wakeups, bool) {
+        let mut wakeups = Wakeups::NOBODY;
+        let mut comes = false;
+        while let Some(first) = self.line().pop() {
+            let is_task = first.is_task();
+            let (wakeup, in_handler) = Waiter::notify(first);
+            wakeups.push(wakeup);
+            comes = !is_task && !in_handler;
+            if comes || is_task && self.line().threads == 0 {
+                break;
+            }
+        }
+        self.tidy();
+        (wakeups, comes)
+    }
+
     /// Notifies waiters from the head of the line until one of them is certainly on its way: a thread that is in no
     /// signal handler. Returns the identity of that thread. (A task does not count, because its executor decides
     /// when to poll it.)
     pub fn notify_heir(&mut self) -> (Wakeups, Option<ThreadIdent>) {
         let mut wakeups = Wakeups::default();
         let mut heir = None;
-        while let Some(first) = self.line().waiters.pop_front() {
+        while let Some(first) = self.line().pop() {
             let thread = (!first.is_task()).then(|| first.thread_ident());
             let (wakeup, in_handler) = Waiter::notify(first);
             wakeups.push(wakeup);
@@ -143,7 +196,7 @@ impl WaitQueue {
     pub fn notify(&mut self, count: usize) -> Wakeups {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {
-            wakeups.push(self.notify_first().0);
+            wakeups.push(self.notify_first());
         }
         wakeups
     }
@@ -159,7 +212,7 @@ impl WaitQueue {
     pub fn requeue(&mut self, count: usize, other: &mut WaitQueue) -> Wakeups {
         let mut wakeups = Wakeups::default();
         for _ in 0..count.min(self.len()) {
-            match self.line().waiters.pop_front() {
+            match self.line().pop() {
                 Some(waiter) if waiter.is_task() => wakeups.push(Waiter::notify(waiter).0),
                 Some(waiter) => other.push_back(waiter),
                 None => break,
@@ -175,10 +228,11 @@ impl WaitQueue {
         if self.is_empty() {
             return false;
         }
-        let waiters = &mut self.line().waiters;
-        let place = waiters.iter().position(|other| Arc::ptr_eq(other, waiter));
+        let line = self.line();
+        let place = line.place_of(waiter);
         if let Some(place) = place {
-            waiters.remove(place);
+            line.waiters.remove(place);
+            line.threads -= usize::from(!waiter.is_task());
         }
         self.tidy();
         place.is_some()
@@ -223,6 +277,7 @@ impl WaitQueue {
             line.generation = generation;
             // Forgotten, not dropped: a waker may be user code, and its thread does not exist in this process.
             std::mem::forget(std::mem::take(&mut line.waiters));
+            line.threads = 0;
         }
         line
     }
@@ -279,6 +334,39 @@ mod tests {
         assert!(!a.is_notified());
         to.notify_all().run();
         assert!(a.is_notified());
+    }
+
+    #[test]
+    fn a_waiter_that_leaves_is_found_wherever_it_stands() {
+        for count in 1..6 {
+            for leaver in 0..count {
+                let mut queue = WaitQueue::new();
+                let mut waiters: Vec<_> = (0..count).map(|_| Waiter::thread()).collect();
+                waiters.iter().for_each(|waiter| queue.push_back(waiter.clone()));
+                assert!(queue.remove(&waiters.remove(leaver)));
+                for waiter in waiters {
+                    assert!(queue.front().is_some_and(|first| Arc::ptr_eq(first, &waiter)));
+                    queue.notify_one().run();
+                }
+                assert!(queue.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn tasks_are_passed_by_until_a_thread_comes() {
+        let task = || Waiter::task(std::task::Waker::noop().clone());
+        let mut queue = WaitQueue::new();
+        let waiters = [task(), task(), Waiter::thread(), task(), task()];
+        waiters.iter().for_each(|waiter| queue.push_back(waiter.clone()));
+        let mut notified = |left| {
+            let (wakeups, comes) = queue.notify_coming();
+            wakeups.run();
+            assert_eq!(queue.len(), left);
+            comes
+        };
+        assert!(notified(2));
+        assert!(!notified(1) && !notified(0) && !notified(0));
     }
 
     #[test]

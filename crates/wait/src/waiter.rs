@@ -1,9 +1,9 @@
 //! One wait of one thread or task, and the wake-ups that end it.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
+use crate::contained::contained;
 use crate::fork;
 use crate::observer::{Interest, next_sequence, observes};
 use crate::primitive::{Arc, AtomicU32, AtomicU64, Ordering};
@@ -43,7 +43,7 @@ pub struct Waiter {
     /// When the waiter took its place in line, if there was an observer: see [`next_sequence`].
     sequence: AtomicU64,
     /// For a task: the waker to call, until it is called.
-    task: Option<WordLock<Option<Waker>>>,
+    task: Option<WordLock<Option<TaskWaker>>>,
     #[cfg(loom)]
     bed: crate::model::Bed,
 }
@@ -70,7 +70,7 @@ impl Waiter {
             notifier: AtomicU64::new(0),
             thread: ThreadIdent::current(),
             sequence: AtomicU64::new(0),
-            task: task.map(|waker| WordLock::new(Some(waker))),
+            task: task.map(|waker| WordLock::new(Some(TaskWaker::new(waker)))),
             #[cfg(loom)]
             bed: crate::model::Bed::new(),
         })
@@ -100,15 +100,11 @@ impl Waiter {
     /// call, a later notifier wakes this waker.
     pub fn set_waker(&self, waker: &Waker) {
         let Some(task) = &self.task else { return };
-        if task
-            .lock()
-            .as_ref()
-            .is_some_and(|current| current.will_wake(waker))
-        {
+        if task.lock().as_ref().is_some_and(|current| current.is_like(waker)) {
             return;
         }
         // Cloned and dropped under no lock: a waker is user code.
-        let new = Some(waker.clone());
+        let new = Some(TaskWaker::new(waker.clone()));
         let old = std::mem::replace(&mut *task.lock(), new);
         drop(old);
     }
@@ -199,12 +195,38 @@ impl Waiter {
         match &self.task {
             Some(task) => {
                 let waker = task.lock().take();
-                waker.into_iter().for_each(Waker::wake);
+                waker.into_iter().for_each(TaskWaker::wake);
             }
             #[cfg(not(loom))]
             None => sleep::wake(&self.state),
             #[cfg(loom)]
             None => self.bed.wake(),
+        }
+    }
+}
+
+/// The waker of a task. It is a program's code, so no panic of its call, or of its drop, comes out of here.
+struct TaskWaker(Option<Waker>);
+
+impl TaskWaker {
+    fn new(waker: Waker) -> Self {
+        TaskWaker(Some(waker))
+    }
+
+    fn is_like(&self, waker: &Waker) -> bool {
+        self.0.as_ref().is_some_and(|own| own.will_wake(waker))
+    }
+
+    fn wake(mut self) {
+        let waker = self.0.take();
+        contained(|| waker.map(Waker::wake));
+    }
+}
+
+impl Drop for TaskWaker {
+    fn drop(&mut self) {
+        if let Some(waker) = self.0.take() {
+            contained(|| drop(waker));
         }
     }
 }
@@ -229,16 +251,11 @@ impl Wakeup {
 }
 
 impl Drop for Wakeup {
-    /// In `drop`, so that the other wake-ups run even if the waker of a task panics. The first panic goes on.
-    /// Panics that come while it unwinds are caught here, because they would abort the process.
+    /// In `drop`, so that every notified thread is woken, even if its notifier panics.
     #[inline]
     fn drop(&mut self) {
         if let Some(waiter) = self.0.take() {
-            if std::thread::panicking() {
-                let _ = catch_unwind(AssertUnwindSafe(|| waiter.wake()));
-            } else {
-                waiter.wake();
-            }
+            waiter.wake();
         }
     }
 }
@@ -246,25 +263,46 @@ impl Drop for Wakeup {
 /// Several [`Wakeup`]s.
 #[must_use = "the notified threads sleep on until this is run"]
 #[derive(Default)]
-pub struct Wakeups(Vec<Wakeup>);
+pub struct Wakeups {
+    /// Most often there is no other one, so this one costs no allocation.
+    first: Wakeup,
+    more: Vec<Wakeup>,
+}
+
+impl From<Wakeup> for Wakeups {
+    #[inline]
+    fn from(first: Wakeup) -> Self {
+        let more = Vec::new();
+        Wakeups { first, more }
+    }
+}
 
 impl Wakeups {
+    /// No thread to wake.
+    pub const NOBODY: Wakeups = Wakeups {
+        first: Wakeup::NOBODY,
+        more: Vec::new(),
+    };
+
     /// Adds one more.
     pub fn push(&mut self, wakeup: Wakeup) {
-        if wakeup.0.is_some() {
-            self.0.push(wakeup);
+        if self.first.0.is_none() {
+            self.first = wakeup;
+        } else if wakeup.0.is_some() {
+            self.more.push(wakeup);
         }
     }
 
     /// Adds more.
-    pub fn append(&mut self, mut more: Wakeups) {
-        self.0.append(&mut more.0);
+    pub fn append(&mut self, more: Wakeups) {
+        self.push(more.first);
+        more.more.into_iter().for_each(|wakeup| self.push(wakeup));
     }
 
     /// Wakes the notified threads and tasks, in the order in which they waited. Never blocks.
     #[inline]
     pub fn run(self) {
-        self.0.into_iter().for_each(Wakeup::run);
+        drop(self);
     }
 }
 

@@ -9,7 +9,7 @@ pub enum Wake {
     Notified,
     /// The deadline passed. The waiter may still stand in its queue.
     TimedOut,
-    /// The [`Host`](crate::Host) asked to stop. The waiter may still stand in its queue.
+    /// The host of the thread (an interpreter) asked to stop, or an observer refused the wait. The waiter may still stand in its queue.
     Interrupted,
 }
 

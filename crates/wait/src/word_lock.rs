@@ -15,7 +15,7 @@ use crate::primitive::UnsafeCell;
 use crate::raw_lock::{RawLock, RawWordLock};
 use crate::thread_ident::ThreadIdent;
 
-/// A value under a [`RawWordLock`].
+/// A value under a lock of one word.
 pub type WordLock<T> = StateLock<T, RawWordLock>;
 
 /// Holds a [`WordLock`] until dropped, and gives access to the value.
@@ -107,7 +107,7 @@ impl<T: Default, R: RawLock> Default for StateLock<T, R> {
 /// Any thread may call `ask` at any time, even if the value is not [`Sync`].
 pub unsafe trait Owners {
     /// Returns the threads that can end a wait, at this moment. Returns none on a thread that may not take the lock
-    /// (see [`RawLock::covers_this_thread`]).
+    /// (see `RawLock::covers_this_thread`).
     fn ask(&self) -> Vec<ThreadIdent>;
 }
 

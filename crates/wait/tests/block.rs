@@ -5,13 +5,13 @@
 mod common;
 mod hosts;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake as Task, Waker};
 use std::time::{Duration, Instant};
 
-use common::{Anything, Counts, Runs, eventually, panics_in};
+use common::{Anything, Bomb, Counts, Runs, eventually, panics_in};
 use hosts::Stops;
 use interlock_wait::{
     Deadline, Host, Slept, ThreadIdent, WaitContext, WaitQueue, Waiter, Wake, WordLock, block,
@@ -162,23 +162,27 @@ fn a_host_learns_who_notified() {
     assert_eq!(host.0, Some(Slept::Notified(Some(notifier))));
 }
 
+/// Panics as often as it says: when it is woken, when that panic is dropped, and so on.
 struct WakesOrPanics {
     woken: Arc<AtomicUsize>,
-    panics: bool,
+    panics: u32,
 }
 
 impl Task for WakesOrPanics {
     fn wake(self: Arc<Self>) {
-        assert!(!self.panics, "a panic that the test asked for");
+        if let Some(less) = self.panics.checked_sub(1) {
+            resume_unwind(Box::new(Bomb(less)));
+        }
         self.woken.fetch_add(1, Ordering::SeqCst);
     }
 }
 
+/// C368
 #[test]
 fn a_waker_that_panics_costs_the_others_nothing() {
     let line = Line::default();
     let woken = Arc::new(AtomicUsize::new(0));
-    for panics in [false, true, false, false] {
+    for panics in [0, 1, 2, 0, 3, 2, 0] {
         let task = WakesOrPanics {
             woken: woken.clone(),
             panics,
@@ -186,8 +190,31 @@ fn a_waker_that_panics_costs_the_others_nothing() {
         line.lock().push_back(Waiter::task(Waker::from(Arc::new(task))));
     }
     let wakeups = line.lock().notify_all();
-    assert!(catch_unwind(AssertUnwindSafe(|| wakeups.run())).is_err());
+    wakeups.run();
     assert_eq!(woken.load(Ordering::SeqCst), 3);
+}
+
+/// C368
+#[test]
+fn a_waker_that_panics_when_it_is_dropped_costs_its_task_nothing() {
+    struct Silent(#[allow(dead_code, reason = "dropped with it")] Bomb);
+
+    impl Task for Silent {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    let bomb = || Waker::from(Arc::new(Silent(Bomb(2))));
+    let line = Line::default();
+    let leaves = Waiter::task(bomb());
+    line.lock().push_back(leaves.clone());
+    leaves.set_waker(&bomb());
+    leaves.set_waker(Waker::noop());
+    leaves.set_waker(&bomb());
+    line.lock().remove(&leaves);
+    drop(leaves);
+    line.lock().push_back(Waiter::task(bomb()));
+    line.lock().notify_one().run();
+    assert!(line.lock().is_empty());
 }
 
 #[test]

@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "each file of tests uses what it needs")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use interlock_wait::{Deadline, Host, Resource, ResourceId, ResourceKind, Slept, WaitContext};
@@ -90,7 +93,7 @@ pub(crate) struct Panics<F>(F);
 impl<F: FnMut()> Host for Panics<F> {
     fn sleep(&mut self, _rest: &mut (dyn FnMut() -> Slept + Send)) -> bool {
         (self.0)();
-        std::panic::resume_unwind(Box::new("the host of a test panics"));
+        resume_unwind(Box::new("the host of a test panics"));
     }
 
     fn hears_signals(&self) -> bool {
@@ -109,4 +112,29 @@ pub(crate) fn panics_in<R, M>(
     let mut context = WaitContext::hosted(Deadline::NEVER, &mut host);
     let panicked = catch_unwind(AssertUnwindSafe(|| drop(wait(&mut context))));
     assert!(panicked.is_err(), "the host should have been called");
+}
+
+/// Panics when it is dropped, as often as it says, each time with what panics one time less.
+pub(crate) struct Bomb(pub(crate) u32);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if let Some(less) = self.0.checked_sub(1) {
+            resume_unwind(Box::new(Bomb(less)));
+        }
+    }
+}
+
+/// A waker that panics with what panics again when it is dropped.
+pub(crate) struct Explodes;
+
+impl Wake for Explodes {
+    fn wake(self: Arc<Self>) {
+        resume_unwind(Box::new(Bomb(2)));
+    }
+}
+
+/// Polls once with a waker that panics.
+pub(crate) fn poll_explosive<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(&Waker::from(Arc::new(Explodes))))
 }

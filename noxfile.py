@@ -310,6 +310,7 @@ def lint_rust(session: nox.Session) -> list[Command]:
     listed = subprocess.run(
         ("git", "tag", "--list", "v*", "--sort=-v:refname"), capture_output=True, text=True, check=True
     )
+    face = TARGET / "docs" / "face"
     release = listed.stdout.split()[:1] if shutil.which("cargo-semver-checks") else []
     semver = [("cargo", "semver-checks", *ENGINE, "--baseline-rev", tag) for tag in release]
     return [
@@ -318,6 +319,9 @@ def lint_rust(session: nox.Session) -> list[Command]:
         # Without the feature that the extension enables.
         ("cargo", "clippy", "--quiet", "-p", "interlock-wait", "--all-targets", "--", "-D", "warnings"),
         (*CARGO_DOC, "--workspace", "--document-private-items"),
+        # The pages that programs see, as docs.rs shows them.
+        (*CARGO_DOC, "-p", "interlock", "--target-dir", face),
+        ("python", "-m", "tools.dead_links", face / "doc" / "interlock"),
         *deny,
         *semver,
     ]

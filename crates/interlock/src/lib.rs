@@ -209,7 +209,7 @@
 //!         state.1.push_back(waiter.clone());
 //!         drop(state);
 //!         block(&waiter, self, &mut WaitContext::endless(), || {
-//!             // An observer has panicked: nothing may stay in line.
+//!             // For an interpreter's code that panics in a wait: nothing may stay in line.
 //!             self.0.lock().1.remove(&waiter);
 //!         });
 //!     }
@@ -235,11 +235,15 @@
 //!
 //! # What it does not do
 //!
+//! - It does not let a panic of a waker or of an [observer](observe) out. The panic hook reports the panic. The
+//!   thread that called the waker or the observer goes on, because it may hold an item, a guard or a lock, and all
+//!   the other waiters are woken.
 //! - It does not poison. A guard that is dropped while a panic unwinds releases its lock, and the value stays
 //!   as it is. A lock that was acquired by a call stays acquired, as in Python.
 //! - It does not make `fork` safe for every program. A process that forks while other threads use this crate
-//!   should go on to `exec` (see [`wait::fork`]). The workers of a [`ThreadPool`](pool::ThreadPool) alone do
-//!   not require that: they take care of forks themselves.
+//!   should go on to `exec`: a thread that does not exist in the child may hold an internal lock there. The
+//!   workers of a [`ThreadPool`](pool::ThreadPool) alone do not require that: they take care of forks themselves.
+//!   In the child, all lines of waiters are empty, and locks that other threads hold stay held.
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![forbid(unsafe_code)]
@@ -255,7 +259,7 @@ pub mod process;
 /// How long to wait, what may end a wait, and the building blocks of primitives.
 pub mod wait {
     pub use interlock_wait::{
-        Deadline, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock, WordLockGuard, block, fork,
+        Deadline, WaitContext, WaitQueue, Waiter, Wake, Wakeup, Wakeups, WordLock, WordLockGuard, block,
     };
 
     /// For interpreters, and for memory that processes share.
@@ -300,8 +304,7 @@ pub mod wait {
 pub mod observe {
     pub use interlock_wait::{
         Interest, Observer, Owned, Owners, PendingWait, Resource, ResourceId, ResourceKind, ThreadId,
-        TraceEvent, Verdict, Wait, clear_observer, next_sequence, observes, pending_waits, report,
-        set_observer, take_refusal,
+        TraceEvent, Verdict, Wait, clear_observer, pending_waits, set_observer, take_refusal,
     };
 }
 

@@ -34,8 +34,7 @@ use crate::task_error::{JoinError, SubmitError};
 /// **Fork.** In the child of a fork, the pool has no workers and no tasks. The parent runs the tasks that were
 /// submitted before. Their handles in the child return [`Forked`](crate::TaskError::Forked) unless the tasks were
 /// done. New workers in the child run the tasks that the child submits. The process may fork while workers run
-/// tasks, but not while another thread of the program is in a call to the pool (see
-/// [`fork`](interlock_wait::fork)).
+/// tasks, but not while another thread of the program is in a call to the pool.
 ///
 /// ```
 /// use interlock::pool::ThreadPool;

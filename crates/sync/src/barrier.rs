@@ -13,7 +13,7 @@ use interlock_wait::{
 };
 
 use crate::error::{BarrierError, Broken};
-use crate::host::{Hosted, Stepwise};
+use crate::host::{Arrival, Hosted, Stepwise};
 
 /// A point that a fixed number of parties pass together, again and again: Python's `threading.Barrier`.
 ///
@@ -75,17 +75,6 @@ struct State {
 #[derive(Default)]
 struct Round {
     broken: WordLock<bool>,
-}
-
-/// The result of an arrival, and what the party must do next.
-#[must_use = "the party that leads has to open the barrier"]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
-    /// All parties have arrived. The caller was the last, with this index, and must call [`Stepwise::open`], or
-    /// [`Barrier::abort`] if its action before that fails.
-    Leads(usize),
-    /// The leader opened the barrier. The caller arrived with this index, counted from 0.
-    Through(usize),
 }
 
 impl Barrier {

@@ -301,8 +301,8 @@ impl<R: RawLock> Condition<R> {
     }
 }
 
-impl<R: RawLock> NotifiesWith for Condition<R> {
-    fn notify_with<L: Exclusive>(&self, lock: &L, count: usize) {
+impl<R: RawLock, L: Exclusive> NotifiesWith<L> for Condition<R> {
+    fn notify_with(&self, lock: &L, count: usize) {
         let mut state = self.state.lock();
         if count == 0 || state.waiters.is_empty() {
             return;

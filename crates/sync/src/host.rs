@@ -1,12 +1,9 @@
 //! Additional operations for a host such as an interpreter: its processes fork, its objects are initialized after
 //! they were created, and they may go on without the engine.
 
-use interlock_wait::WaitContext;
+use interlock_wait::{ThreadIdent, WaitContext};
 
-use crate::barrier::Arrival;
-use crate::condition::Exclusive;
 use crate::error::{Broken, NotHeld, WaitError};
-use crate::rlock::Saved;
 
 /// Resets an object in the child of a fork, where the other threads do not exist.
 pub trait Reset {
@@ -36,6 +33,17 @@ pub trait LetThrough {
     fn let_one_through(&self) -> bool;
 }
 
+/// The result of an arrival, and what the party must do next.
+#[must_use = "the party that leads has to open the barrier"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// All parties have arrived. The caller was the last, with this index, and must call [`Stepwise::open`], or
+    /// `abort` if its action before that fails.
+    Leads(usize),
+    /// The leader opened the barrier. The caller arrived with this index, counted from 0.
+    Through(usize),
+}
+
 /// A barrier whose last party acts before it lets the others through.
 pub trait Stepwise {
     /// Arrives and waits for the other parties. Blocks until the leader opens the barrier, or until `context` ends the
@@ -55,13 +63,22 @@ pub trait Stepwise {
 }
 
 /// A condition that moves its waiters into the line of its lock, instead of waking them.
-pub trait NotifiesWith {
+pub trait NotifiesWith<L> {
     /// Notifies the first `count` waiters. They take `lock`, which the caller holds, one after the other as it is
     /// released. Never blocks.
     ///
     /// # Panics
     /// Threads wait that have released another lock.
-    fn notify_with<L: Exclusive>(&self, lock: &L, count: usize);
+    fn notify_with(&self, lock: &L, count: usize);
+}
+
+/// The state of a lock before [`Restore::release_all`], from which [`Restore::restore_with`] takes it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The number of acquisitions not yet released, at least 1.
+    pub count: usize,
+    /// The thread that made them.
+    pub owner: ThreadIdent,
 }
 
 /// A lock that its owner gives up completely, however often it has acquired it, and takes back as it was.

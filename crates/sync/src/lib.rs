@@ -29,14 +29,15 @@ mod owner_lock;
 mod rlock;
 mod semaphore;
 
-pub use barrier::{Arrival, Arriving, Barrier, Retired};
+pub use barrier::{Arriving, Barrier, Retired};
 pub use condition::{Condition, Exclusive};
 pub use error::{BarrierError, Broken, NotHeld, TooMany, WaitError};
 pub use event::Event;
 pub use futures::{Acquiring, Guarding, Locking, Waiting};
 pub use guard::{Guard, Guarded};
+pub use host::{Arrival, Saved};
 pub use lock::Lock;
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard};
 pub use mutex_condition::AwaitingChange;
-pub use rlock::{RLock, Saved};
+pub use rlock::RLock;
 pub use semaphore::Semaphore;

@@ -10,7 +10,7 @@ use interlock_wait::{
 
 use crate::error::{NotHeld, WaitError};
 use crate::guard::{Guard, Guarded, Release, forms};
-use crate::host::{Reset, Restore};
+use crate::host::{Reset, Restore, Saved};
 use crate::owner_lock::OwnerLock;
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
@@ -35,15 +35,6 @@ pub struct RLock<R: RawLock = RawWordLock> {
     /// How many times the owner has acquired it again and not yet released it. Only the owner changes it; 0 without
     /// an owner.
     again: R::Word,
-}
-
-/// The state of a lock before [`Restore::release_all`], from which [`Restore::restore_with`] takes it back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Saved {
-    /// The number of acquisitions not yet released, at least 1.
-    pub count: usize,
-    /// The thread that made them.
-    pub owner: ThreadIdent,
 }
 
 impl RLock {

@@ -56,12 +56,14 @@ impl<P, K: Keeper> Turns<P, K> {
         }
     }
 
-    /// Ends all tasks but the one that runs, and returns their payloads.
+    /// Ends all tasks but the one that runs, and returns their payloads. If a task runs, the host has a [`look`](Self::look) before
+    /// the next round, in which it learns that another one has ended.
     pub fn clear(&mut self) -> Vec<P> {
         let all: Vec<TaskId> = self.slots.payloads().map(|(id, _)| id).collect();
         let mut payloads = Vec::with_capacity(all.len());
         self.ring.clear();
         self.left_in_round = 0;
+        self.mailbox.ask_for_look();
         for id in all {
             if let State::Waiting(wait) = self.slots.state(id.slot) {
                 let ticket = wait.ticket;

@@ -56,8 +56,8 @@ impl<P, K: Keeper> Turns<P, K> {
         }
     }
 
-    /// Ends all tasks but the one that runs, and returns their payloads. If a task runs, the host has a [`look`](Self::look) before
-    /// the next round, in which it learns that another one has ended.
+    /// Ends all tasks but the one that runs, and returns their payloads. No round follows on this one without a
+    /// [`look`](Self::look), so the host learns of that even if a running task goes on.
     pub fn clear(&mut self) -> Vec<P> {
         let all: Vec<TaskId> = self.slots.payloads().map(|(id, _)| id).collect();
         let mut payloads = Vec::with_capacity(all.len());

@@ -61,8 +61,8 @@ impl<K> Entry<K> {
     }
 }
 
-/// Descriptors below this number have their entries in a row. A program may have one with a large number and few others, so those
-/// above have an entry each: memory does not follow the number.
+/// Descriptors below this number have their entries in a row. A program may have a few descriptors with larger
+/// numbers: these have an entry each, so that memory does not follow the number.
 const IN_A_ROW: usize = 1 << 16;
 
 /// The entries of descriptors, by number.

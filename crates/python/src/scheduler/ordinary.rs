@@ -1,20 +1,20 @@
-//! Exceptions that a program handles, and others, such as KeyboardInterrupt, which are not to be lost.
+//! Exceptions that a report can do without, and others, such as KeyboardInterrupt, which must not be lost.
 
 use pyo3::exceptions::{PyBaseException, PyException};
 use pyo3::prelude::*;
 
 use crate::errors;
 
-/// An object in a report. An object that fails to describe itself does not keep a report from being made.
+/// Returns an object's `repr()` for a report, or a substitute if that fails.
 ///
 /// # Errors
-/// What must not be lost: the handler of a signal may have raised it.
+/// `repr()` has raised something that is not an `Exception`: a signal handler may have raised it.
 pub(super) fn words_for(object: &Bound<'_, PyAny>) -> PyResult<String> {
     let words = unless_worse(object.repr().map(|repr| repr.to_string()), object.py())?;
     Ok(words.unwrap_or_else(|| "<object>".to_owned()))
 }
 
-/// A result, or nothing for an error that a report can do without.
+/// Returns a result, or nothing for an error that is an `Exception`.
 pub(super) fn unless_worse<T>(done: PyResult<T>, py: Python<'_>) -> PyResult<Option<T>> {
     done.map(Some).or_else(|error| {
         let exception = errors::exception(py, error);
@@ -25,7 +25,7 @@ pub(super) fn unless_worse<T>(done: PyResult<T>, py: Python<'_>) -> PyResult<Opt
     })
 }
 
-/// Which of two failures to raise: the first, unless the other one must not be lost, such as KeyboardInterrupt.
+/// Returns the one of two failures that is to be raised: the first, unless only the other one is not an `Exception`.
 pub(super) fn worse(py: Python<'_>, first: PyResult<()>, then: PyResult<()>) -> PyResult<()> {
     match (first, then) {
         (Err(first), Err(then)) => {
@@ -37,7 +37,7 @@ pub(super) fn worse(py: Python<'_>, first: PyResult<()>, then: PyResult<()>) -> 
     }
 }
 
-/// Whether an exception is one of the kind that a program handles. Others end what runs, such as KeyboardInterrupt.
+/// Returns whether an exception is an `Exception`. Others end the program, such as KeyboardInterrupt.
 pub(super) fn is_ordinary(exception: &Bound<'_, PyBaseException>) -> bool {
     exception.is_instance_of::<PyException>()
 }

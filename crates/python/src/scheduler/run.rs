@@ -139,8 +139,8 @@ impl Scheduler {
 
     /// End all tasks: close each generator or coroutine, so that its `finally` clauses run. Call it when run() is over.
     ///
-    /// A task that calls it goes on. Tasks that a `finally` clause spawns are closed, too. Raises what the first of them raises that
-    /// does not end quietly; what is no `Exception`, such as KeyboardInterrupt, goes first.
+    /// A task that calls it goes on. Tasks that a `finally` clause spawns meanwhile are closed, too. Raises the first
+    /// exception that a task raises, unless another one is not an `Exception`, such as KeyboardInterrupt.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.shared.close(py, Wait::undone)
     }
@@ -198,8 +198,8 @@ fn check_generator(generator: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 thread_local! {
-    /// The generation of the process in which this thread runs a scheduler, plus one; 0 if it runs none. If it forks meanwhile, its
-    /// copy in the child may run another scheduler, inside the turn of a task that goes on in the child.
+    /// The generation of the process in which this thread runs a scheduler, plus one; 0 if it runs none. If a task
+    /// forks, it may run another scheduler in the child, inside its turn.
     static RUNS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -277,7 +277,7 @@ impl Run<'_> {
         let mut checks = Checks::new();
         let mut rounds = 0u32;
         loop {
-            // The task that is waited for may also end by close(), which another thread may call, or a task that goes on.
+            // close() may also have ended the task: another thread may call it, or a task that goes on.
             if self.is_over(py) {
                 return Ok(());
             }

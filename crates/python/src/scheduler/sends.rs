@@ -1,7 +1,7 @@
-//! One send at a time for each descriptor: the bytes of two tasks do not mix.
+//! The lines of sends: one send at a time for each descriptor, so that the bytes of two tasks do not mix.
 //!
-//! State table of a descriptor: free (no line), or taken by the send that is at the head. The head is a send that is partly done, or
-//! one that was called because it is next. Others wait behind it, each for its call.
+//! State table of a descriptor: free (it has no line), or taken by the send at the head of its line. That send is
+//! partly done, or was called when it came to the head. Each send behind it waits for its own call.
 
 use std::collections::VecDeque;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use crate::engine::StateLock;
 use crate::raw::Attached;
 
-/// The sends of a scheduler that could not be done at once, by descriptor: the head of each line sends.
+/// The sends of a scheduler that could not be done at once, by descriptor. Only the head of each line sends.
 pub(super) struct Sends {
     lines: Attached<StateLock<BTreeMap<i32, VecDeque<Call>>>>,
     mailbox: Arc<Mailbox>,
@@ -27,12 +27,13 @@ impl Sends {
         })
     }
 
-    /// Whether a send is at it, or next.
+    /// Returns whether a send has begun there, or comes next.
     pub(super) fn is_taken(&self, py: Python<'_>, descriptor: i32) -> bool {
         self.lines.get(py).lock().contains_key(&descriptor)
     }
 
-    /// A place in line, at its head if the line is empty. `call` is called when the place comes to the head.
+    /// Takes a place in line, which is the head if the line is empty. `call` is called when the place comes to the head
+    /// later.
     pub(super) fn line_up(self: &Arc<Self>, py: Python<'_>, descriptor: i32, call: Call) -> Place {
         let mut lines = self.lines.get(py).lock();
         lines.entry(descriptor).or_default().push_back(call);
@@ -45,7 +46,7 @@ impl Sends {
     }
 }
 
-/// A place in the line of a descriptor. Whatever drops it, the next in line is called if this one was at the head.
+/// A place in the line of a descriptor. Its drop calls the next in line, if this place was at the head.
 pub(super) struct Place {
     sends: Arc<Sends>,
     descriptor: i32,
@@ -53,7 +54,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Whether it is at the head: its send may go on.
+    /// Returns whether it is at the head, so that its send may go on.
     pub(super) fn is_first(&self, py: Python<'_>) -> bool {
         let lines = self.sends.lines.get(py).lock();
         lines.get(&self.descriptor).and_then(VecDeque::front) == Some(&self.call)
@@ -79,7 +80,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // Once the interpreter is gone, no task sends.
+        // Once the interpreter is gone, no other task sends.
         Python::try_attach(|py| self.leave(py));
     }
 }

@@ -41,7 +41,7 @@ pub(super) enum Sent {
 pub(super) fn gets<'py>(py: Python<'py>, body: &mut Body, reason: Reason) -> PyResult<Gets<'py>> {
     let ended = match reason {
         Reason::Cancelled | Reason::JoinedThenCancelled => Some(failing::cancelled(py)),
-        // If asking for the descriptor has failed, the task gets that error.
+        // Without a wait, the task gets the error that its object's `fileno()` has raised.
         Reason::Closed => body.wait().map(|_| failing::closed(py, body)),
         _ => match body.wait().map(|wait| closed::is_lost(py, wait)) {
             None | Some(Ok(false)) => None,
@@ -140,7 +140,7 @@ fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
                 task.error_is_known(py);
                 return Err(match ordinary::is_ordinary(&exception) {
                     true => errors::again(exception),
-                    // run() has raised it: it ends the program once, not once more for each task that joins.
+                    // run() has raised it already, and it should not end the program once more.
                     false => failing::ended_by(task, &exception),
                 });
             }
@@ -250,7 +250,8 @@ pub(super) fn go_on_sending(
     };
     let all = bytes.bind(py).as_bytes();
     let plain = sockets::is_plain(object)?;
-    // Sending nothing is something: a datagram without bytes. Only plain sockets are asked to, as others may start a handshake for that.
+    // A plain socket is asked to send even no bytes at all, which may be an empty datagram. Others, such as those of
+    // `ssl`, might begin a handshake for that.
     let mut is_first = plain;
     while std::mem::take(&mut is_first) || *sent < all.len() {
         let rest = &all[*sent..];

@@ -154,7 +154,12 @@ def test_a_stop_iteration_of_a_call_does_not_end_the_task() -> None:
 
 
 def test_throw_raises_at_the_await_as_generators_have_it() -> None:
-    for thrown in [(ValueError("x"),), (ValueError, "x"), (ValueError, ValueError("x")), (ValueError, ("x",))]:
+    for thrown in [
+        (ValueError("x"),),
+        (ValueError, "x"),
+        (ValueError, ValueError("x")),
+        (ValueError, ("x",)),
+    ]:
         waiting = call(abs, 1).__await__()
         assert next(waiting) is not None
         with pytest.raises(ValueError, match="x"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue as _std
 import sys
+from _thread import get_ident, start_new_thread
 from queue import Empty, Full
 
 from interlock._native_classes import over_our_locks
@@ -28,18 +29,50 @@ class _Registration:
         self._queue = queue
         self._condition = condition
         self._callback = callback
+        self._notifier: int | None = None
+        self._is_gone = False
 
     def release(self) -> None:
-        """Notify the task; the condition's notify() calls this."""
-        self._callback()
+        """Notify the task; the condition's notify() calls this, with the mutex held.
+
+        Raises RuntimeError if the task is gone, for which notify() goes on to the next waiter.
+        """
+        self._notifier = get_ident()
+        try:
+            if not self._is_gone:
+                self._callback()
+        finally:
+            self._notifier = None
+        if self._is_gone:
+            raise RuntimeError("this waiter is gone")
 
     def cancel(self) -> None:
         """Leave the line. If the task was already notified, notify the next waiter instead."""
+        if self._notifier == get_ident():  # called by the callback: this thread has the mutex
+            self._is_gone = True
+            return
         with self._queue.mutex:
+            self._leave()
+
+    def _interlock_abandon(self) -> None:
+        """Do the same where nothing may block: the garbage collector may run while this thread has the mutex."""
+        try:
+            mutex, _ = self._queue.mutex, self._condition._waiters
+        except AttributeError:  # the queue is garbage, too, and the collector has cleared it
+            return
+        if mutex.acquire(blocking=False):
             try:
-                self._condition._waiters.remove(self)
-            except ValueError:
-                self._condition.notify()
+                self._leave()
+            finally:
+                mutex.release()
+        else:
+            start_new_thread(self.cancel, ())
+
+    def _leave(self) -> None:
+        try:
+            self._condition._waiters.remove(self)
+        except ValueError:
+            self._condition.notify()
 
 
 def when_ready(queue: Any, side: str, callback: Callable[[], object]) -> _Registration | None:

@@ -117,6 +117,9 @@ def test_many_calls_at_once() -> None:
 def test_what_can_not_be_called_or_sent_is_an_error() -> None:
     with pytest.raises(TypeError, match="a function and its arguments"):
         call(3)  # type: ignore[arg-type]
+    for wrong in (None, "prcess", "thread", 3):
+        with pytest.raises(TypeError, match="an executor"):
+            call(abs, 1).on(wrong)  # type: ignore[arg-type]
     for method in ("in_process", "on"):
         with pytest.raises(TypeError, match=r"is for call\(\)"):
             getattr(sleep(1), method)(*([None] if method == "on" else []))
@@ -126,3 +129,41 @@ def test_what_can_not_be_called_or_sent_is_an_error() -> None:
             yield call(len, threading.Lock()).in_process()
 
     run(task())
+
+
+def test_a_stop_iteration_of_a_call_does_not_end_the_task() -> None:
+    async def awaits() -> Any:
+        return await call(next, iter(()))
+
+    def delegates() -> Steps:
+        return (yield from call(next, iter(())))
+
+    def yields() -> Steps:
+        return (yield call(next, iter(())))
+
+    def catches() -> Steps:
+        with pytest.raises(StopIteration):
+            yield call(next, iter(()))
+        return 1
+
+    for task in (awaits(), delegates(), yields()):
+        with pytest.raises(RuntimeError, match="raised StopIteration") as caught:
+            run(task)
+        assert isinstance(caught.value.__cause__, StopIteration)
+    assert run(catches()) == 1
+
+
+def test_throw_raises_at_the_await_as_generators_have_it() -> None:
+    for thrown in [
+        (ValueError("x"),),
+        (ValueError, "x"),
+        (ValueError, ValueError("x")),
+        (ValueError, ("x",)),
+    ]:
+        waiting = call(abs, 1).__await__()
+        assert next(waiting) is not None
+        with pytest.raises(ValueError, match="x"):
+            waiting.throw(*thrown)
+        with pytest.raises(StopIteration):
+            waiting.send(None)
+    call(abs, 1).__await__().close()

@@ -223,3 +223,32 @@ def test_a_subinterpreter_says_that_it_has_no_engine() -> None:
         assert not failed
     finally:
         interpreters.destroy(number)
+
+
+def test_in_a_forked_child_a_task_can_not_run_the_scheduler_that_runs_it() -> None:
+    done = run(
+        "import os, threading\n"
+        "from interlock.scheduler import *\n"
+        "def says():\n"
+        "    try: s.run()\n"
+        "    except RuntimeError as error: print(error, flush=True)\n"
+        "def forks():\n"
+        "    yield\n"
+        "    if pid := os.fork():\n"
+        "        os.waitpid(pid, 0)\n"
+        "        return\n"
+        "    says()\n"
+        "    own = Scheduler()\n"
+        "    print(own.run(own.spawn(other())), flush=True)\n"
+        "    says()\n"
+        "    thread = threading.Thread(target=says); thread.start(); thread.join()\n"
+        "    yield\n"
+        "    print('goes on', flush=True)\n"
+        "def other():\n"
+        "    yield\n"
+        "    return 7\n"
+        "s = Scheduler(); s.spawn(forks()); s.spawn(other()); s.run()\n"
+    )
+    inside = "this thread runs a scheduler already: run() inside run()"
+    other = "another thread runs this scheduler"
+    assert (done.stdout.splitlines(), done.stderr) == ([inside, "7", inside, other, "goes on"], "")

@@ -83,3 +83,43 @@ def test_circles_are_collected() -> None:
     del holder
     gc.collect()
     assert gone() is None
+
+
+def test_a_generator_that_closes_all_while_it_runs_is_closed_too() -> None:
+    log: list[str] = []
+
+    def generator() -> Iterator[int]:
+        try:
+            yield 1
+            items.close()
+            yield 2
+        finally:
+            log.append("closed")
+
+    items = round_robin([generator(), [3]])
+    assert list(items) == [1, 3]
+    assert log == ["closed"]
+
+
+def test_closing_goes_on_after_an_error_and_keeps_the_worst() -> None:
+    class Broken:
+        def __iter__(self) -> Broken:
+            return self
+
+        def __next__(self) -> int:
+            return 0
+
+        @property
+        def close(self) -> None:
+            raise ValueError
+
+    def generator() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            raise KeyboardInterrupt
+
+    items = round_robin([Broken(), generator(), Broken()])
+    assert [next(items), next(items)] == [0, 1]
+    with pytest.raises(KeyboardInterrupt):
+        items.close()

@@ -161,3 +161,23 @@ def test_time_is_a_hope() -> None:
     task = scheduler.spawn(waits_for(get(empty)))
     scheduler.spawn(waker())
     assert scheduler.run(task) == 1
+
+
+def test_a_verdict_names_some_of_many_tasks() -> None:
+    scheduler = Scheduler()
+    tasks: list[Any] = []
+
+    def joins() -> Steps:
+        yield join(tasks[0])
+
+    tasks.append(scheduler.spawn(waits_for_the_last(tasks)))
+    tasks += [scheduler.spawn(joins()) for _ in range(999)]
+    with pytest.raises(DeadlockError, match=r"waits for join.*; and 980 more$") as caught:
+        scheduler.run()
+    assert str(caught.value).count("waits for") == 20
+    scheduler.close()
+
+
+def waits_for_the_last(tasks: list[Any]) -> Steps:
+    yield
+    yield join(tasks[-1])

@@ -61,7 +61,7 @@ def test_a_sleep_of_no_time_lets_the_others_go_first() -> None:
     assert log == ["a", "b", "a", "b"]
 
 
-@pytest.mark.parametrize("wrong", [-1, float("nan"), "x", 1e300])
+@pytest.mark.parametrize("wrong", [-1, float("nan"), "x", 1e300, None])
 def test_impossible_times_are_errors(wrong: Any) -> None:
     with pytest.raises((ValueError, TypeError, OverflowError)):
         sleep(wrong)

@@ -35,6 +35,14 @@ pub fn send(descriptor: i32, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
+/// Whether a descriptor is one of a socket. Never blocks.
+///
+/// # Errors
+/// It is not, or is not open.
+pub fn check_is_socket(descriptor: i32) -> io::Result<()> {
+    Ok(rustix::net::sockopt::socket_type(borrowed(descriptor)?).map(drop)?)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsRawFd;
@@ -49,6 +57,9 @@ mod tests {
         let mut room = [0; 8];
         let refused = receive(to, &mut room).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        check_is_socket(from).unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert!(check_is_socket(file.as_raw_fd()).is_err());
         assert_eq!(send(from, b"bytes").unwrap(), 5);
         assert_eq!(receive(to, &mut room).unwrap(), 5);
         assert_eq!(&room[..5], b"bytes");

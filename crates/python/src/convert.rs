@@ -141,6 +141,14 @@ impl<'py> FromPyObject<'_, 'py> for Timeout {
     }
 }
 
+/// Returns a number of seconds. None is an error here.
+///
+/// # Errors
+/// It is not a number.
+pub(crate) fn seconds_of(given: &Bound<'_, PyAny>) -> PyResult<f64> {
+    seconds(given.as_borrowed())
+}
+
 /// Returns the seconds of a timeout that is valid everywhere: a number, not negative and not too large.
 #[inline]
 pub(crate) fn plain_timeout(object: &Bound<'_, PyAny>) -> Option<f64> {

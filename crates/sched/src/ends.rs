@@ -56,12 +56,14 @@ impl<P, K: Keeper> Turns<P, K> {
         }
     }
 
-    /// Ends all tasks but the one that runs, and returns their payloads.
+    /// Ends all tasks but the one that runs, and returns their payloads. No round follows on this one without a
+    /// [`look`](Self::look), so the host learns of that even if a running task goes on.
     pub fn clear(&mut self) -> Vec<P> {
         let all: Vec<TaskId> = self.slots.payloads().map(|(id, _)| id).collect();
         let mut payloads = Vec::with_capacity(all.len());
         self.ring.clear();
         self.left_in_round = 0;
+        self.mailbox.ask_for_look();
         for id in all {
             if let State::Waiting(wait) = self.slots.state(id.slot) {
                 let ticket = wait.ticket;

@@ -37,7 +37,7 @@ pub use ends::Cancelling;
 #[cfg(not(loom))]
 pub use interlock_os::poll::{Direction, is_open, is_ready};
 #[cfg(not(loom))]
-pub use interlock_os::socket::{receive, send};
+pub use interlock_os::socket::{check_is_socket, receive, send};
 #[cfg(not(loom))]
 pub use look::Prospect;
 pub use mailbox::{Call, Mailbox};

@@ -85,6 +85,11 @@ impl<P, K: Keeper> Turns<P, K> {
         }
     }
 
+    /// The payload of a wait that goes on: the host may change what the task gets.
+    pub fn waiting_payload(&mut self, call: Call) -> Option<&mut P> {
+        self.slots.waiting_payload_mut(call)
+    }
+
     /// Ends a wait whose descriptor was closed.
     pub fn closed(&mut self, call: Call) {
         self.go_on(call, Reason::Closed);

@@ -21,9 +21,10 @@ pub struct Call {
 
 /// Calls on their way to the tasks of one scheduler. Any thread may leave one.
 ///
-/// State table of `has_mail`, which is written under the lock: it is 1 from the first call until the
-/// scheduler takes all calls, and 0 otherwise. The scheduler reads it without the lock between two rounds: if
-/// it misses a call, it finds it after the next round, or before it sleeps, when it looks under the lock.
+/// State table of `has_mail`, which is written under the lock: it is 1 from the first call, or the first
+/// request for a look, until the scheduler takes all calls, and 0 otherwise. The scheduler reads it without the
+/// lock between two rounds: if it misses a call, it finds it after the next round, or before it sleeps, when it
+/// looks under the lock.
 pub struct Mailbox {
     state: WordLock<State>,
     has_mail: AtomicU32,
@@ -65,6 +66,14 @@ impl Mailbox {
         if let Some(bell) = bell {
             bell.ring();
         }
+    }
+
+    /// Has the scheduler look at its tasks before the next round. Never blocks.
+    #[cfg(not(loom))]
+    pub(crate) fn ask_for_look(&self) {
+        let _state = self.state.lock();
+        // Relaxed: see the state table.
+        self.has_mail.store(1, Ordering::Relaxed);
     }
 
     /// Returns whether there are calls, as far as one look without the lock tells.

@@ -191,4 +191,12 @@ impl<P> Slots<P> {
         let place = self.all.get(call.slot as usize)?;
         place.payload.as_ref().filter(|_| self.is_waiting(call))
     }
+
+    /// The same, to be changed.
+    pub(crate) fn waiting_payload_mut(&mut self, call: Call) -> Option<&mut P> {
+        match self.is_waiting(call) {
+            true => self.all[call.slot as usize].payload.as_mut(),
+            false => None,
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Descriptors that tasks wait for.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
-use interlock_os::poll::{Direction, Poller, Readiness, Tagged};
+use interlock_os::poll::{Direction, Poller, Readiness, Tagged, is_ready};
 
 use crate::mailbox::Call;
 
@@ -28,6 +28,19 @@ struct Entry<K> {
 }
 
 impl<K> Entry<K> {
+    const fn new() -> Self {
+        Entry {
+            keeper: None,
+            tag: 0,
+            watched: Readiness {
+                reads: false,
+                writes: false,
+            },
+            readers: VecDeque::new(),
+            writers: VecDeque::new(),
+        }
+    }
+
     fn line(&mut self, direction: Direction) -> &mut VecDeque<Call> {
         match direction {
             Direction::Read => &mut self.readers,
@@ -48,10 +61,62 @@ impl<K> Entry<K> {
     }
 }
 
+/// Descriptors below this number have their entries in a row. A program may have a few descriptors with larger
+/// numbers: these have an entry each, so that memory does not follow the number.
+const IN_A_ROW: usize = 1 << 16;
+
+/// The entries of descriptors, by number.
+#[derive(Debug)]
+struct Entries<K> {
+    row: Vec<Entry<K>>,
+    above: BTreeMap<usize, Entry<K>>,
+}
+
+impl<K> Entries<K> {
+    fn get(&mut self, index: usize) -> Option<&mut Entry<K>> {
+        match index < IN_A_ROW {
+            true => self.row.get_mut(index),
+            false => self.above.get_mut(&index),
+        }
+    }
+
+    /// The entry of a descriptor, which is made if it is not there.
+    ///
+    /// # Errors
+    /// It is to be made, and the descriptor is not open. A program may pass any number.
+    fn get_or_make(&mut self, descriptor: i32, direction: Direction) -> io::Result<&mut Entry<K>> {
+        let index = index(descriptor);
+        if self.get(index).is_none() {
+            is_ready(descriptor, direction)?;
+        }
+        if index >= IN_A_ROW {
+            return Ok(self.above.entry(index).or_insert_with(Entry::new));
+        }
+        if index >= self.row.len() {
+            self.row.resize_with(index + 1, Entry::new);
+        }
+        Ok(&mut self.row[index])
+    }
+
+    /// The first entry from this number on, with its number.
+    fn from(&self, index: usize) -> Option<(usize, &Entry<K>)> {
+        if let Some(entry) = self.row.get(index) {
+            return Some((index, entry));
+        }
+        let mut rest = self.above.range(index.max(IN_A_ROW)..);
+        rest.next().map(|(index, entry)| (*index, entry))
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = (usize, &mut Entry<K>)> {
+        let above = self.above.iter_mut().map(|(index, entry)| (*index, entry));
+        self.row.iter_mut().enumerate().chain(above)
+    }
+}
+
 /// The descriptors by their numbers.
 #[derive(Debug)]
 pub(crate) struct Watched<K> {
-    entries: Vec<Entry<K>>,
+    entries: Entries<K>,
     waits: usize,
     cursor: usize,
     /// Whether the kernel watches a file that no descriptor here names: it was closed here, but lives on
@@ -62,7 +127,10 @@ pub(crate) struct Watched<K> {
 impl<K: Keeper> Watched<K> {
     pub(crate) const fn new() -> Self {
         Watched {
-            entries: Vec::new(),
+            entries: Entries {
+                row: Vec::new(),
+                above: BTreeMap::new(),
+            },
             waits: 0,
             cursor: 0,
             is_haunted: false,
@@ -88,17 +156,7 @@ impl<K: Keeper> Watched<K> {
         keeper: K,
         call: Call,
     ) -> io::Result<Option<Vec<Call>>> {
-        let index = usize::try_from(descriptor).map_err(|_| rejected())?;
-        if index >= self.entries.len() {
-            self.entries.resize_with(index + 1, || Entry {
-                keeper: None,
-                tag: 0,
-                watched: Readiness::default(),
-                readers: VecDeque::new(),
-                writers: VecDeque::new(),
-            });
-        }
-        let entry = &mut self.entries[index];
+        let entry = self.entries.get_or_make(descriptor, direction)?;
         let is_known = entry.keeper.as_ref().is_some_and(|known| known.is_same(&keeper));
         let mut wanted = if is_known { entry.watched } else { entry.waited() };
         let mut gone = Vec::new();
@@ -165,7 +223,7 @@ impl<K: Keeper> Watched<K> {
         (descriptor, tag): Tagged,
         found: Readiness,
     ) -> [Option<Call>; 2] {
-        let known = self.entries.get_mut(index(descriptor));
+        let known = self.entries.get(index(descriptor));
         let Some(entry) = known.filter(|entry| entry.tag == tag) else {
             self.is_haunted = true;
             return [None; 2];
@@ -192,12 +250,12 @@ impl<K: Keeper> Watched<K> {
     /// Returns whether it came to the last wait.
     pub(crate) fn show(&mut self, most: usize, mut each: impl FnMut(i32, Call)) -> bool {
         let mut shown = 0;
-        while let Some(entry) = self.entries.get(self.cursor) {
+        while let Some((index, entry)) = self.entries.from(self.cursor) {
             if shown >= most {
                 return false;
             }
-            let descriptor = i32::try_from(self.cursor).unwrap_or(i32::MAX);
-            self.cursor += 1;
+            let descriptor = i32::try_from(index).unwrap_or(i32::MAX);
+            self.cursor = index + 1;
             for call in entry.readers.iter().chain(&entry.writers) {
                 shown += 1;
                 each(descriptor, *call);
@@ -212,7 +270,8 @@ impl<K: Keeper> Watched<K> {
     pub(crate) fn begin_again(&mut self, poller: &Poller) -> Vec<Call> {
         self.is_haunted = false;
         let mut lost = Vec::new();
-        for (descriptor, entry) in (0..).zip(&mut self.entries) {
+        for (index, entry) in self.entries.all() {
+            let descriptor = i32::try_from(index).unwrap_or(i32::MAX);
             entry.watched = entry.waited();
             if entry.watched.is_none() {
                 entry.keeper = None;
@@ -229,14 +288,10 @@ impl<K: Keeper> Watched<K> {
     }
 
     fn entry(&mut self, descriptor: i32) -> Option<&mut Entry<K>> {
-        self.entries.get_mut(index(descriptor))
+        self.entries.get(index(descriptor))
     }
 }
 
 fn index(descriptor: i32) -> usize {
     usize::try_from(descriptor).unwrap_or(usize::MAX)
-}
-
-fn rejected() -> io::Error {
-    io::Error::from(io::ErrorKind::InvalidInput)
 }

@@ -239,3 +239,23 @@ fn another_thread_ends_a_sleep_by_ringing() {
     turns.wake_up();
     caller.join().unwrap();
 }
+
+#[test]
+fn a_number_that_is_not_open_is_refused_without_an_entry() {
+    let mut turns = Tasks::new();
+    turns.spawn("a");
+    turns.look().unwrap();
+    let mut turn = turns.next_turn().unwrap();
+    for number in [i32::MAX, 1_000_000, -1] {
+        let nowhere = interlock_sched::Spot {
+            descriptor: number,
+            direction: Direction::Read,
+            keeper: common::Same(1),
+            deadline: Deadline::NEVER,
+        };
+        let refused = turns.watch(turn.id, turn.payload, nowhere).unwrap_err();
+        assert_eq!(refused.error.raw_os_error(), Some(9));
+        turn.payload = refused.payload;
+    }
+    assert_eq!(turns.descriptor_waits(), 0);
+}

@@ -313,3 +313,17 @@ fn a_wait_for_an_end_that_is_given_up_leaves_nothing_behind() {
     assert_eq!((turn.payload, turns.cancel(id)), ("target", Cancelling::Due));
     assert_eq!(turns.end(turn.id), 0);
 }
+
+#[test]
+fn clearing_has_the_host_look_before_the_next_round() {
+    let mut turns = Tasks::new();
+    turns.spawn("goes on");
+    turns.spawn("ends");
+    turns.look().unwrap();
+    let turn = turns.next_turn().unwrap();
+    assert_eq!(turns.clear(), ["ends"]);
+    turns.yielded(turn.id, turn.payload);
+    assert!(turns.next_turn_of_any_round().is_none());
+    turns.look().unwrap();
+    assert!(turns.next_turn_of_any_round().is_some());
+}

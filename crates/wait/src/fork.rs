@@ -133,7 +133,7 @@ pub fn generation() -> u32 {
 
 /// In the child of a fork, returns the thread that forked: the only thread at that time.
 #[cfg(all(not(loom), feature = "posix-identities"))]
-pub(crate) fn survivor() -> ThreadIdent {
+pub fn survivor() -> ThreadIdent {
     // Relaxed: it changes only in `child`, when this process has a single thread.
     ThreadIdent::new(SURVIVOR.load(Ordering::Relaxed))
 }

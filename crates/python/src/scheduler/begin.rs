@@ -5,7 +5,7 @@ use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyInt, PyString, PyTuple};
 
 use super::body::{Body, Holder, Pending, Progress, Wait};
 use super::caller::Caller;
@@ -138,23 +138,27 @@ fn plan(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wait) -> PyR
     let operation = wait.operation.clone_ref(py);
     let kind = &operation.bind(py).get().kind;
     match kind {
-        Kind::Sleep(Timeout::Seconds(0.0)) => Ok(Plan::Turn(None)),
+        Kind::Sleep(0.0) => Ok(Plan::Turn(None)),
         Kind::Sleep(time) => {
             prepare(py, shared)?;
-            wait.deadline = wait.deadline.min(time.deadline()?);
+            wait.deadline = wait.deadline.min(Timeout::Seconds(*time).deadline()?);
             Ok(Plan::Sleep(wait))
         }
         Kind::Ready(direction, object) => plan_to_be_ready(object.bind(py), *direction, wait),
         Kind::Receive(object, _) => {
             let is_new = matches!(wait.progress, Progress::Nothing);
-            wait.progress = Progress::Descriptor(descriptor_of(object.bind(py))?);
+            let descriptor = descriptor_of(object.bind(py))?;
+            wait.progress = Progress::Descriptor(descriptor);
+            if is_new {
+                sockets::check_receives(object.bind(py), descriptor)?;
+            }
             if is_new && sockets::is_worth_a_try(object.bind(py))? {
                 return Ok(Plan::Turn(Some(Pending::Wait(wait))));
             }
             let direction = wait.wants.unwrap_or(Direction::Read);
             Ok(Plan::Watch(direction, Holder::of(object.bind(py))?, wait))
         }
-        Kind::Send(object, data) => plan_to_send(py, object.bind(py), data.bind(py), wait),
+        Kind::Send(object, data) => plan_to_send(shared, id, (object.bind(py), data.bind(py)), wait),
         Kind::Join(target) => plan_to_join(py, shared, id, wait, target.bind(py)),
         Kind::Call(function) => {
             prepare(py, shared)?;
@@ -198,7 +202,9 @@ fn plan_for_queue(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wa
     let operation = wait.operation.clone_ref(py);
     let call = shared.turns.get(py).lock().announce(id);
     let again = wait.handle.is_some();
-    wait.handle = queues::line_up(py, shared, &operation.bind(py).get().kind, (call, again))?;
+    let handle = queues::line_up(py, shared, &operation.bind(py).get().kind, (call, again))?;
+    // The former place, if there is one, has called this task, which came too late.
+    drop(std::mem::replace(&mut wait.handle, handle));
     if wait.handle.is_none() {
         return Ok(Plan::Turn(Some(Pending::Wait(wait))));
     }
@@ -209,20 +215,36 @@ fn plan_for_queue(py: Python<'_>, shared: &Arc<Shared>, id: TaskId, mut wait: Wa
 }
 
 fn plan_to_send<'py>(
-    py: Python<'py>,
-    object: &Bound<'py, PyAny>,
-    data: &Bound<'py, PyAny>,
+    shared: &Arc<Shared>,
+    id: TaskId,
+    (object, data): (&Bound<'py, PyAny>, &Bound<'py, PyAny>),
     mut wait: Wait,
 ) -> PyResult<Plan> {
+    let py = object.py();
     if matches!(wait.progress, Progress::Nothing) {
-        wait.progress = Progress::Sending {
-            descriptor: descriptor_of(object)?,
-            bytes: turn::bytes_of(data)?.unbind(),
+        let descriptor = descriptor_of(object)?;
+        let bytes = turn::bytes_of(data)?.unbind();
+        let is_taken = shared.sends.is_taken(py, descriptor);
+        let sending = |place| Progress::Sending {
+            descriptor,
+            bytes,
             sent: 0,
+            place,
         };
+        if is_taken {
+            prepare(py, shared)?;
+            let call = shared.turns.get(py).lock().announce(id);
+            wait.progress = sending(Some(shared.sends.line_up(py, descriptor, call)));
+            return Ok(Plan::Call(call, Hope::Sure, wait));
+        }
+        wait.progress = sending(None);
         match turn::go_on_sending(py, object, &mut wait.progress)? {
             Sent::All => return Ok(Plan::Turn(None)),
             Sent::Part(wants) => wait.wants = wants,
+        }
+        if let Progress::Sending { place, .. } = &mut wait.progress {
+            let call = shared.turns.get(py).lock().announce(id);
+            *place = Some(shared.sends.line_up(py, descriptor, call));
         }
     }
     let direction = wait.wants.unwrap_or(Direction::Write);
@@ -272,9 +294,10 @@ fn plan_to_join(
 /// # Errors
 /// The object has no descriptor, or it is closed.
 pub(super) fn descriptor_of(object: &Bound<'_, PyAny>) -> PyResult<i32> {
+    let wrong = || PyValueError::new_err(format!("{object} is not the number of a descriptor"));
     let number = match small_int(object) {
-        Some(number) => i32::try_from(number)
-            .map_err(|_| PyValueError::new_err(format!("{number} is not the number of a descriptor")))?,
+        Some(number) => i32::try_from(number).map_err(|_| wrong())?,
+        None if object.is_exact_instance_of::<PyInt>() => return Err(wrong()),
         None => object.call_method0(intern!(object.py(), "fileno"))?.extract()?,
     };
     if number < 0 {

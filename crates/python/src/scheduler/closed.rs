@@ -10,10 +10,12 @@ use std::time::Duration;
 use interlock_sched::is_open;
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
+use pyo3::exceptions::{PyBaseException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 
-use super::body::Wait;
+use super::body::{Pending, Wait};
 use super::operation::Kind;
+use super::ordinary;
 use super::shared::Shared;
 use crate::errors;
 use crate::raw::{intern, small_int};
@@ -36,28 +38,37 @@ impl Checks {
     }
 
     /// Checks some of the descriptors, if it is time. Returns whether this lets a task go on.
-    pub(super) fn check(&mut self, py: Python<'_>, shared: &Arc<Shared>) -> bool {
+    ///
+    /// # Errors
+    /// An object's `fileno()` has raised something that is not an `Exception`.
+    pub(super) fn check(&mut self, py: Python<'_>, shared: &Arc<Shared>) -> PyResult<bool> {
         let waits = shared.turns.get(py).lock().descriptor_waits();
         if waits == 0 {
             self.next = Deadline::NEVER;
-            return false;
+            return Ok(false);
         }
         if self.next == Deadline::NEVER {
             self.next = Deadline::PASSED;
         }
         let is_time = self.next.has_passed();
         if waits > FEW && !is_time {
-            return false;
+            return Ok(false);
         }
-        let (found, all) = closed_ones(py, shared, is_time);
+        let (found, all) = closed_ones(py, shared, is_time)?;
         if is_time {
             self.next = Deadline::after(if all { LATER } else { SOON });
         }
-        let mut turns = shared.turns.get(py).lock();
-        for call in &found {
-            turns.closed(*call);
+        let is_found = !found.is_empty();
+        for (call, error) in found {
+            let mut turns = shared.turns.get(py).lock();
+            let pending = error.map(|error| Box::new(Pending::Raise(error)));
+            let body = turns.waiting_payload(call).filter(|_| pending.is_some());
+            let former = body.and_then(|body| std::mem::replace(&mut body.pending, pending));
+            turns.closed(call);
+            drop(turns);
+            drop(former);
         }
-        !found.is_empty()
+        Ok(is_found)
     }
 
     /// Returns the time of the next check.
@@ -66,13 +77,11 @@ impl Checks {
     }
 }
 
-/// Returns those of some waits whose descriptors are closed, and whether the last wait was among the checked ones.
-/// Asks the objects under no lock.
-fn closed_ones(
-    py: Python<'_>,
-    shared: &Arc<Shared>,
-    asks_kernel: bool,
-) -> (Vec<interlock_sched::Call>, bool) {
+/// A wait whose descriptor is closed, or whose object has raised an error when it was asked.
+type Found = (interlock_sched::Call, Option<Py<PyBaseException>>);
+
+/// Returns those of some waits, and whether the last wait was among the checked ones. Asks the objects under no lock.
+fn closed_ones(py: Python<'_>, shared: &Arc<Shared>, asks_kernel: bool) -> PyResult<(Vec<Found>, bool)> {
     let mut shown = Vec::new();
     let mut turns = shared.turns.get(py).lock();
     let all = turns.show_waits(CHUNK, |call, descriptor, body| {
@@ -87,24 +96,38 @@ fn closed_ones(
         }
     }
     drop(turns);
-    let closed = shown
-        .into_iter()
-        .zip(known)
-        .filter(|((_, descriptor, operation), is_known)| {
-            let object = object_of(&operation.bind(py).get().kind);
-            !is_known || object.is_some_and(|object| !has(object.bind(py), *descriptor))
-        });
-    (closed.map(|((call, ..), _)| call).collect(), all)
+    let mut found = Vec::new();
+    for ((call, descriptor, operation), is_known) in shown.into_iter().zip(known) {
+        let object = object_of(&operation.bind(py).get().kind).filter(|_| is_known);
+        match object.map(|object| has(object.bind(py), descriptor)) {
+            None if is_known => {}
+            Some(Ok(true)) => {}
+            None | Some(Ok(false)) => found.push((call, None)),
+            Some(Err(error)) => {
+                let exception = errors::exception(py, error);
+                if !ordinary::is_ordinary(&exception) {
+                    return Err(errors::again(exception));
+                }
+                found.push((call, Some(exception.unbind())));
+            }
+        }
+    }
+    Ok((found, all))
 }
 
 /// Returns whether a task's socket is closed, so that the number may belong to another file by now. Returns false
 /// if the task waits for a bare number, because that can't be known.
-pub(super) fn is_lost(py: Python<'_>, wait: &Wait) -> bool {
+///
+/// # Errors
+/// The object's `fileno()` has raised something else than ValueError or OSError.
+pub(super) fn is_lost(py: Python<'_>, wait: &Wait) -> PyResult<bool> {
     let Some(descriptor) = wait.progress.descriptor() else {
-        return false;
+        return Ok(false);
     };
-    object_of(&wait.operation.bind(py).get().kind)
-        .is_some_and(|object| small_int(object.bind(py)).is_none() && !has(object.bind(py), descriptor))
+    match object_of(&wait.operation.bind(py).get().kind) {
+        Some(object) if small_int(object.bind(py)).is_none() => Ok(!has(object.bind(py), descriptor)?),
+        _ => Ok(false),
+    }
 }
 
 /// Returns the object of an operation, if it has a descriptor.
@@ -115,16 +138,23 @@ fn object_of(kind: &Kind) -> Option<&Py<PyAny>> {
     }
 }
 
-/// Returns whether an object still has its descriptor.
-fn has(object: &Bound<'_, PyAny>, descriptor: i32) -> bool {
+/// Returns whether an object still has its descriptor. A closed file raises ValueError, and some objects raise
+/// OSError.
+///
+/// # Errors
+/// `fileno()` has raised something else. A signal handler may have raised it.
+fn has(object: &Bound<'_, PyAny>, descriptor: i32) -> PyResult<bool> {
     if small_int(object).is_some() {
-        return is_open(descriptor);
+        return Ok(is_open(descriptor));
     }
     match object.call_method0(intern!(object.py(), "fileno")) {
-        Ok(number) => small_int(&number) == Some(i64::from(descriptor)),
+        Ok(number) => Ok(small_int(&number) == Some(i64::from(descriptor))),
         Err(error) => {
-            drop(errors::exception(object.py(), error)); // a file that is closed raises ValueError
-            false
+            let exception = errors::exception(object.py(), error);
+            match exception.is_instance_of::<PyValueError>() || exception.is_instance_of::<PyOSError>() {
+                true => Ok(false),
+                false => Err(errors::again(exception)),
+            }
         }
     }
 }

@@ -5,13 +5,15 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyStopIteration, PyTypeError, PyValueError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
+use super::ordinary;
 use super::task::Task;
-use crate::convert::Timeout;
+use crate::convert::{Timeout, seconds_of};
 use crate::engine::StateLock;
+use crate::errors;
 use crate::initialized::Initialized;
-use crate::raw::Attached;
+use crate::raw::{Attached, intern};
 
 /// Something that a task waits for. A generator yields it, a coroutine awaits it.
 #[pyclass(frozen, generic, module = "interlock.scheduler")]
@@ -23,7 +25,8 @@ pub(crate) struct Operation {
 }
 
 pub(super) enum Kind {
-    Sleep(Timeout),
+    /// This many seconds.
+    Sleep(f64),
     /// Readiness of a descriptor.
     Ready(Direction, Py<PyAny>),
     /// Bytes from a socket, at most this many.
@@ -63,7 +66,7 @@ impl Function {
 impl Kind {
     fn copy(&self, py: Python<'_>) -> Self {
         match self {
-            Kind::Sleep(timeout) => Kind::Sleep(*timeout),
+            Kind::Sleep(seconds) => Kind::Sleep(*seconds),
             Kind::Ready(direction, object) => Kind::Ready(*direction, object.clone_ref(py)),
             Kind::Receive(object, most) => Kind::Receive(object.clone_ref(py), *most),
             Kind::Send(object, data) => Kind::Send(object.clone_ref(py), data.clone_ref(py)),
@@ -109,23 +112,22 @@ impl Operation {
     }
 
     /// Returns a short description for a report.
-    pub(super) fn describe(&self, py: Python<'_>) -> String {
-        let of = |object: &Py<PyAny>| {
-            let repr = object.bind(py).repr().map(|repr| repr.to_string());
-            repr.unwrap_or_else(|_| "<object>".to_owned())
-        };
-        match &self.kind {
-            Kind::Sleep(Timeout::Seconds(seconds)) => format!("sleep({seconds})"),
-            Kind::Sleep(Timeout::Never) => "sleep(None)".to_owned(),
-            Kind::Ready(Direction::Read, object) => format!("recv({})", of(object)),
-            Kind::Ready(Direction::Write, object) => format!("send({})", of(object)),
-            Kind::Receive(object, most) => format!("recv({}, {most})", of(object)),
-            Kind::Send(object, _) => format!("send({}, …)", of(object)),
+    ///
+    /// # Errors
+    /// As [`ordinary::words_for`].
+    pub(super) fn describe(&self, py: Python<'_>) -> PyResult<String> {
+        let of = |object: &Py<PyAny>| ordinary::words_for(object.bind(py));
+        Ok(match &self.kind {
+            Kind::Sleep(seconds) => format!("sleep({seconds})"),
+            Kind::Ready(Direction::Read, object) => format!("recv({})", of(object)?),
+            Kind::Ready(Direction::Write, object) => format!("send({})", of(object)?),
+            Kind::Receive(object, most) => format!("recv({}, {most})", of(object)?),
+            Kind::Send(object, _) => format!("send({}, …)", of(object)?),
             Kind::Join(task) => format!("join('{}')", task.bind(py).get().name()),
-            Kind::Call(function) => format!("call({}, …)", of(&function.bind(py).get().function)),
-            Kind::Get(queue) => format!("get({})", of(queue)),
-            Kind::Put(queue, _) => format!("put({}, …)", of(queue)),
-        }
+            Kind::Call(function) => format!("call({}, …)", of(&function.bind(py).get().function)?),
+            Kind::Get(queue) => format!("get({})", of(queue)?),
+            Kind::Put(queue, _) => format!("put({}, …)", of(queue)?),
+        })
     }
 }
 
@@ -134,7 +136,7 @@ impl Operation {
     /// Return the same operation with a time limit: TimeoutError is raised in the task if it is not done within `seconds` from
     /// its yield or await on. It is tried once when the time is over, so 0 is enough for what can be done at once. A function that call() has begun runs on, for nobody.
     fn within(&self, py: Python<'_>, seconds: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let timeout = Timeout::of(Some(seconds))?;
+        let timeout = Timeout::Seconds(seconds_of(seconds)?);
         timeout.check_non_negative()?;
         Ok(Operation {
             kind: self.kind.copy(py),
@@ -150,8 +152,16 @@ impl Operation {
     }
 
     /// For call(): return the same call, to be run by an executor of `concurrent.futures`.
-    fn on(&self, py: Python<'_>, executor: Py<PyAny>) -> PyResult<Self> {
-        self.on_executor(py, executor, "on")
+    fn on(&self, executor: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = executor.py();
+        self.function(py, "on")?;
+        if !executor.hasattr(intern!(py, "submit"))? {
+            return Err(PyTypeError::new_err(format!(
+                "on() takes an executor, which has submit(), not {}",
+                executor.repr()?
+            )));
+        }
+        self.on_executor(py, executor.clone().unbind(), "on")
     }
 
     fn __await__(slf: Py<Self>) -> Awaiting {
@@ -165,11 +175,12 @@ impl Operation {
         Operation::__await__(slf)
     }
 
-    fn __repr__(&self, py: Python<'_>) -> String {
-        match self.timeout {
-            Timeout::Never => self.describe(py),
-            Timeout::Seconds(seconds) => format!("{}.within({seconds})", self.describe(py)),
-        }
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let words = self.describe(py)?;
+        Ok(match self.timeout {
+            Timeout::Never => words,
+            Timeout::Seconds(seconds) => format!("{words}.within({seconds})"),
+        })
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -213,6 +224,21 @@ impl Awaiting {
         }
     }
 
+    /// Raise an exception at the `await`. A StopIteration would be taken for the end of the wait, so a RuntimeError
+    /// is raised with it as the cause, as in a generator.
+    #[pyo3(signature = (*error))]
+    fn throw(&self, error: &Bound<'_, PyTuple>) -> PyResult<Py<PyAny>> {
+        let py = error.py();
+        self.close(py);
+        Err(errors::out_of_generator(py, thrown(error)?))
+    }
+
+    /// Give the wait up.
+    fn close(&self, py: Python<'_>) {
+        let operation = self.operation.get(py).lock().take();
+        drop(operation);
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if !self.initialized.is_set() {
             return Ok(());
@@ -223,6 +249,22 @@ impl Awaiting {
             None => Ok(()),
         }
     }
+}
+
+/// The exception that `throw()` of generators takes: an object, or a class, arguments and a traceback.
+fn thrown(error: &Bound<'_, PyTuple>) -> PyResult<PyErr> {
+    let given = |index| error.get_item(index).ok().filter(|item| !item.is_none());
+    let first = error.get_item(0)?;
+    let value = match (first.cast::<PyType>(), given(1)) {
+        (Err(_), _) => first,
+        (Ok(class), Some(value)) if value.is_instance(class)? => value,
+        (Ok(class), Some(value)) => class.call1((value,))?,
+        (Ok(class), None) => class.call0()?,
+    };
+    if let Some(traceback) = given(2) {
+        value.setattr(intern!(error.py(), "__traceback__"), traceback)?;
+    }
+    Ok(PyErr::from_value(value))
 }
 
 /// Have a task wait until `sock` can be read from: an object with fileno(), or the number of a descriptor.
@@ -257,14 +299,12 @@ pub(crate) fn send(sock: Py<PyAny>, data: Option<Py<PyAny>>) -> Operation {
 #[pyfunction]
 #[pyo3(signature = (seconds, /))]
 pub(crate) fn sleep(seconds: &Bound<'_, PyAny>) -> PyResult<Operation> {
-    let timeout = Timeout::of(Some(seconds))?;
-    if let Timeout::Seconds(given) = timeout
-        && given < 0.0
-    {
+    let given = seconds_of(seconds)?;
+    if given < 0.0 {
         return Err(PyValueError::new_err("sleep length must be non-negative"));
     }
-    timeout.check_non_negative()?;
-    Ok(Operation::new(Kind::Sleep(timeout)))
+    Timeout::Seconds(given).check_non_negative()?;
+    Ok(Operation::new(Kind::Sleep(given)))
 }
 
 /// Have a task wait for the end of another task, and get what it returned. What that one raised is raised here, too:

@@ -7,16 +7,17 @@ use interlock_sched::{Poll, Prospect, Reason, TaskId, Turn};
 use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, ThreadIdent, fork};
 use pyo3::PyTraverseError;
-use pyo3::exceptions::{PyBaseException, PyException, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::begin;
-use super::body::Body;
+use super::body::{Body, Wait};
 use super::closed::Checks;
 use super::failing;
 use super::operation::Kind;
+use super::ordinary;
 use super::resume::{self, Sender, Step};
 use super::shared::Shared;
 use super::task::{End, Home, Task};
@@ -29,6 +30,9 @@ use crate::raw::intern;
 
 /// Whether another thread, or the handler of a signal, could wake a task.
 static HAS_OTHERS: Imported = Imported::new("interlock._scheduler_calls", "has_other_threads");
+
+/// The number of tasks that a verdict names.
+const NAMED: usize = 20;
 
 /// If only other threads can wake a task, the scheduler checks after this time whether there still are any.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -135,18 +139,10 @@ impl Scheduler {
 
     /// End all tasks: close each generator or coroutine, so that its `finally` clauses run. Call it when run() is over.
     ///
-    /// A task that calls it goes on. Raises what the first of them raises that does not end quietly.
+    /// A task that calls it goes on. Tasks that a `finally` clause spawns meanwhile are closed, too. Raises the first
+    /// exception that a task raises, unless another one is not an `Exception`, such as KeyboardInterrupt.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let bodies = self.shared.turns.get(py).lock().clear();
-        self.shared.mailbox.ring();
-        let mut result = Ok(());
-        for body in bodies {
-            let undone = body.wait().map_or(Ok(()), |wait| wait.undo(py));
-            let closed = body.coroutine.call_method0(py, intern!(py, "close")).map(drop);
-            body.task.bind(py).get().finish(py, End::Cancelled);
-            result = result.and(undone).and(closed);
-        }
-        result
+        self.shared.close(py, Wait::undone)
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -167,8 +163,7 @@ impl Scheduler {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let bodies = self.shared.turns.get(py).lock().clear();
-        drop(bodies);
+        self.shared.abandon(py);
     }
 }
 
@@ -203,7 +198,8 @@ fn check_generator(generator: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 thread_local! {
-    /// The generation of the process in which this thread runs a scheduler, plus one; 0 if it runs none.
+    /// The generation of the process in which this thread runs a scheduler, plus one; 0 if it runs none. If a task
+    /// forks, it may run another scheduler in the child, inside its turn.
     static RUNS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -211,32 +207,39 @@ thread_local! {
 struct Claim<'a> {
     py: Python<'a>,
     shared: &'a Arc<Shared>,
+    /// What the thread had in `RUNS` before.
+    former: u64,
 }
 
 impl<'a> Claim<'a> {
     fn new(py: Python<'a>, shared: &'a Arc<Shared>) -> PyResult<Self> {
         fork::watch();
         let generation = fork::generation();
-        if RUNS.get() == u64::from(generation) + 1 {
-            let message = "this thread runs a scheduler already: run() inside run()";
-            return Err(PyRuntimeError::new_err(message));
+        let inside = || PyRuntimeError::new_err("this thread runs a scheduler already: run() inside run()");
+        let former = RUNS.get();
+        if former == u64::from(generation) + 1 {
+            return Err(inside());
         }
         let mut runner = shared.runner.get(py).lock();
-        // In the child of a fork, a thread of the parent does not run it any more.
-        if runner.thread.is_some_and(|(_, its)| its == generation) {
+        // In the child of a fork, a thread of the parent does not run it any more, unless it is the one that forked.
+        let is_here = |(thread, its): &(_, _)| *its == generation || *thread == fork::survivor();
+        if let Some((thread, _)) = runner.thread.filter(is_here) {
+            if thread == ThreadIdent::current() {
+                return Err(inside());
+            }
             let message = "another thread runs this scheduler";
             return Err(PyRuntimeError::new_err(message));
         }
         runner.thread = Some((ThreadIdent::current(), generation));
         RUNS.set(u64::from(generation) + 1);
         drop(runner);
-        Ok(Claim { py, shared })
+        Ok(Claim { py, shared, former })
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        RUNS.set(0);
+        RUNS.set(self.former);
         self.shared.runner.get(self.py).lock().thread = None;
     }
 }
@@ -273,10 +276,11 @@ impl Run<'_> {
     fn all(&self, py: Python<'_>) -> PyResult<()> {
         let mut checks = Checks::new();
         let mut rounds = 0u32;
-        if self.is_over(py) {
-            return Ok(());
-        }
         loop {
+            // close() may also have ended the task: another thread may call it, or a task that goes on.
+            if self.is_over(py) {
+                return Ok(());
+            }
             let prospect = self.shared.turns.get(py).lock().look();
             match prospect.map_err(errors::os_error)? {
                 Prospect::Round => {
@@ -285,16 +289,18 @@ impl Run<'_> {
                     }
                     rounds = rounds.wrapping_add(1);
                     if rounds.is_multiple_of(256) {
-                        checks.check(py, self.shared);
+                        checks.check(py, self.shared)?;
                     }
                 }
                 Prospect::Done => return Ok(()),
                 Prospect::Stuck => return Err(self.verdict(py)),
                 Prospect::Sleep(poll, deadline) => {
-                    if checks.check(py, self.shared) {
-                        self.shared.turns.get(py).lock().wake_up();
-                    } else {
+                    let checked = checks.check(py, self.shared);
+                    if matches!(checked, Ok(false)) {
                         self.sleep(py, &poll, deadline.min(checks.next()))?;
+                    } else {
+                        self.shared.turns.get(py).lock().wake_up();
+                        checked?;
                     }
                 }
                 Prospect::SleepForOthers(poll) => {
@@ -414,20 +420,23 @@ impl Run<'_> {
             self.finish(py, (id, body), End::Cancelled);
             return Ok(());
         }
-        failing::note(&body, &exception);
+        let noted = failing::note(&body, &exception);
         let task = body.task.clone_ref(py);
         let task = task.bind(py).get();
-        let end = End::Raised(exception.clone().unbind());
+        let traceback = exception.getattr(intern!(py, "__traceback__"))?;
+        let end = End::Raised(exception.clone().unbind(), traceback.unbind());
         let joined = self.finish(py, (id, body), end);
+        noted?;
         let is_waited_for = self.until.is_some_and(|until| std::ptr::eq(until, task));
         // An exception that is not an `Exception`, such as KeyboardInterrupt, ends the program.
         let is_for_others = joined > 0 || task.keeps_errors || is_waited_for;
-        if is_for_others && exception.is_instance_of::<PyException>() {
+        if is_for_others && ordinary::is_ordinary(&exception) {
             if !task.keeps_errors && !is_waited_for {
                 task.error_is_for(py, joined);
             }
             return Ok(());
         }
+        task.error_is_raised(py);
         Err(errors::again(exception))
     }
 
@@ -442,14 +451,18 @@ impl Run<'_> {
             })
             .collect();
         drop(turns);
-        let waits = waits.iter().map(|(task, operation)| {
-            let name = task.bind(py).get().name();
-            format!(
-                "task '{name}' waits for {}",
-                operation.bind(py).get().describe(py)
-            )
+        let more = waits.len().saturating_sub(NAMED);
+        let waits = waits.iter().take(NAMED).map(|(task, operation)| {
+            let what = operation.bind(py).get().describe(py)?;
+            Ok(format!("task '{}' waits for {what}", task.bind(py).get().name()))
         });
-        let waits: Vec<_> = waits.collect();
+        let mut waits: Vec<String> = match waits.collect::<PyResult<_>>() {
+            Ok(waits) => waits,
+            Err(error) => return error,
+        };
+        if more > 0 {
+            waits.push(format!("and {more} more"));
+        }
         failing::deadlock(
             py,
             format!("every task waits, and nobody can wake one: {}", waits.join("; ")),

@@ -7,7 +7,9 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
-use super::body::{Body, Holder};
+use super::body::{Body, Holder, Undo, Wait};
+use super::ordinary;
+use super::sends::Sends;
 use super::task::Home;
 use crate::engine::StateLock;
 use crate::raw::Attached;
@@ -16,6 +18,7 @@ use crate::raw::Attached;
 pub(super) struct Shared {
     pub(super) turns: Attached<StateLock<Turns<Box<Body>, Holder>>>,
     pub(super) mailbox: Arc<Mailbox>,
+    pub(super) sends: Arc<Sends>,
     pub(super) runner: Attached<StateLock<Runner>>,
 }
 
@@ -33,8 +36,35 @@ impl Shared {
         let turns = Turns::new();
         Shared {
             mailbox: turns.mailbox().clone(),
+            sends: Sends::new(turns.mailbox().clone()),
             turns: Attached::new(StateLock::new(turns)),
             runner: Attached::new(StateLock::new(Runner::default())),
+        }
+    }
+
+    /// Closes all tasks but the one that runs, also those that a `finally` clause spawns meanwhile.
+    ///
+    /// # Errors
+    /// The first error that a task raises as it is closed, unless another one is not an `Exception`.
+    pub(super) fn close(&self, py: Python<'_>, undo: Undo) -> PyResult<()> {
+        let mut result = Ok(());
+        loop {
+            let bodies = self.turns.get(py).lock().clear();
+            self.mailbox.ring();
+            if bodies.is_empty() {
+                return result;
+            }
+            for body in bodies {
+                let closed = body.close(py, undo);
+                result = ordinary::worse(py, result, closed);
+            }
+        }
+    }
+
+    /// Does the same for a scheduler that the program has dropped.
+    pub(super) fn abandon(&self, py: Python<'_>) {
+        if let Err(error) = self.close(py, Wait::dropped) {
+            error.write_unraisable(py, None);
         }
     }
 
@@ -53,5 +83,12 @@ impl Home for Shared {
         let cancelling = self.turns.get(py).lock().cancel(id);
         self.mailbox.ring();
         cancelling != Cancelling::Ended
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The tasks may stand in lines of queues, where they would take notifications that they can't use any more.
+        Python::try_attach(|py| self.abandon(py));
     }
 }

@@ -1,8 +1,10 @@
 //! The properties of sockets and other objects with descriptors.
 
+use interlock_sched::check_is_socket;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
+use crate::errors::os_error;
 use crate::imported::Imported;
 use crate::raw::{intern, lookup, small_int};
 
@@ -37,6 +39,20 @@ fn inherits<'py>(
     match (lookup(class, name), lookup(other, name)) {
         (Some(own), Some(standard)) => own.is(&standard),
         _ => false,
+    }
+}
+
+/// Checks that bytes can be received from the object at all. Otherwise a task would wait for a pipe's bytes first.
+///
+/// # Errors
+/// The number is not one of a socket, or the object has no `recv()`.
+pub(super) fn check_receives(object: &Bound<'_, PyAny>, descriptor: i32) -> PyResult<()> {
+    if small_int(object).is_some() {
+        return check_is_socket(descriptor).map_err(os_error);
+    }
+    match is_plain(object)? {
+        true => Ok(()),
+        false => object.getattr(intern!(object.py(), "recv")).map(drop),
     }
 }
 

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use crate::engine::StateLock;
 use crate::errors::{self, Failure};
 use crate::initialized::Initialized;
-use crate::raw::Attached;
+use crate::raw::{Attached, intern};
 
 /// The scheduler, as its tasks see it.
 pub(super) trait Home: Send + Sync {
@@ -38,13 +38,16 @@ struct Fate {
     /// How many tasks that wait for its end have yet to learn of its error; 0 if none has to, or if one has learned
     /// of it.
     unaware: usize,
+    /// Whether run() has raised its error.
+    is_raised: bool,
 }
 
 /// The end of a task.
 pub(super) enum End {
     NotYet,
     Returned(Py<PyAny>),
-    Raised(Py<PyBaseException>),
+    /// With the traceback that it had then: wherever it is raised again, it begins with that.
+    Raised(Py<PyBaseException>, Py<PyAny>),
     Cancelled,
 }
 
@@ -66,7 +69,7 @@ impl Task {
         match self.fate.get(py).lock().end {
             End::Cancelled => true,
             End::NotYet => self.is_abandoned(),
-            End::Returned(_) | End::Raised(_) => false,
+            End::Returned(_) | End::Raised(..) => false,
         }
     }
 
@@ -101,7 +104,7 @@ impl Task {
             End::NotYet if self.is_abandoned() => "cancelled",
             End::NotYet => "not done",
             End::Returned(_) => "returned",
-            End::Raised(_) => "raised",
+            End::Raised(..) => "raised",
             End::Cancelled => "cancelled",
         };
         format!("<Task '{}' {state}>", self.name)
@@ -114,7 +117,10 @@ impl Task {
         // If another thread is using it, it is not visited. That keeps it alive, which is always safe.
         match (self.fate.get_in_traverse(&visit).try_lock().as_deref()).map(|fate| &fate.end) {
             Some(End::Returned(value)) => visit.call(value),
-            Some(End::Raised(exception)) => visit.call(exception),
+            Some(End::Raised(exception, traceback)) => {
+                visit.call(exception)?;
+                visit.call(traceback)
+            }
             _ => Ok(()),
         }
     }
@@ -134,6 +140,7 @@ impl Task {
                 id: None,
                 end: End::NotYet,
                 unaware: 0,
+                is_raised: false,
             })),
             initialized: Initialized::new(),
         }
@@ -168,6 +175,17 @@ impl Task {
         self.fate.get(py).lock().unaware = joiners;
     }
 
+    /// Called when run() raises its error.
+    pub(super) fn error_is_raised(&self, py: Python<'_>) {
+        self.fate.get(py).lock().is_raised = true;
+    }
+
+    /// Returns whether a task whose time to join this one is over gets the outcome: this one has ended meanwhile, and
+    /// run() has not raised its error.
+    pub(super) fn is_to_be_told(&self, py: Python<'_>) -> bool {
+        self.done(py) && !self.fate.get(py).lock().is_raised
+    }
+
     /// Called when a task has learned of its error.
     pub(super) fn error_is_known(&self, py: Python<'_>) {
         self.fate.get(py).lock().unaware = 0;
@@ -179,9 +197,10 @@ impl Task {
         let mut fate = self.fate.get(py).lock();
         let fate = &mut *fate;
         match &fate.end {
-            End::Raised(exception) if fate.unaware > 0 => {
+            End::Raised(exception, _) if fate.unaware > 0 => {
                 fate.unaware -= 1;
-                (fate.unaware == 0).then(|| exception.clone_ref(py))
+                fate.is_raised = fate.unaware == 0;
+                fate.is_raised.then(|| exception.clone_ref(py))
             }
             _ => None,
         }
@@ -192,17 +211,28 @@ impl Task {
     /// # Errors
     /// It was cancelled, or has not ended.
     pub(super) fn outcome(&self, py: Python<'_>) -> PyResult<Result<Py<PyAny>, Py<PyBaseException>>> {
-        // Exceptions are created when the lock is free, because that may run a program's code.
+        enum Refusal {
+            Raised(Py<PyBaseException>, Py<PyAny>),
+            Cancelled,
+            NotYet,
+        }
+        // Exceptions are created and changed when the lock is free, because that may run a program's code.
         let refusal = match &self.fate.get(py).lock().end {
             End::Returned(value) => return Ok(Ok(value.clone_ref(py))),
-            End::Raised(exception) => return Ok(Err(exception.clone_ref(py))),
-            End::Cancelled => Some(Failure::Cancelled),
-            End::NotYet if self.is_abandoned() => Some(Failure::Cancelled),
-            End::NotYet => None,
+            End::Raised(exception, traceback) => {
+                Refusal::Raised(exception.clone_ref(py), traceback.clone_ref(py))
+            }
+            End::Cancelled => Refusal::Cancelled,
+            End::NotYet if self.is_abandoned() => Refusal::Cancelled,
+            End::NotYet => Refusal::NotYet,
         };
         Err(match refusal {
-            Some(failure) => failure.raise(py),
-            None => PyRuntimeError::new_err(format!("task '{}' has not ended", self.name)),
+            Refusal::Raised(exception, traceback) => {
+                exception.setattr(py, intern!(py, "__traceback__"), traceback)?;
+                return Ok(Err(exception));
+            }
+            Refusal::Cancelled => Failure::Cancelled.raise(py),
+            Refusal::NotYet => PyRuntimeError::new_err(format!("task '{}' has not ended", self.name)),
         })
     }
 }

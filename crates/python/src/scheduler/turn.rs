@@ -12,6 +12,7 @@ use super::body::{Body, Pending, Progress, Wait};
 use super::closed;
 use super::failing;
 use super::operation::Kind;
+use super::ordinary;
 use super::queues::{self, Tried};
 use super::sockets;
 use crate::convert::Timeout;
@@ -40,14 +41,18 @@ pub(super) enum Sent {
 pub(super) fn gets<'py>(py: Python<'py>, body: &mut Body, reason: Reason) -> PyResult<Gets<'py>> {
     let ended = match reason {
         Reason::Cancelled | Reason::JoinedThenCancelled => Some(failing::cancelled(py)),
-        Reason::Closed => Some(failing::closed(py, body)),
-        _ if body.wait().is_some_and(|wait| closed::is_lost(py, wait)) => Some(failing::closed(py, body)),
-        _ => None,
+        // Without a wait, the task gets the error that its object's `fileno()` has raised.
+        Reason::Closed => body.wait().map(|_| failing::closed(py, body)),
+        _ => match body.wait().map(|wait| closed::is_lost(py, wait)) {
+            None | Some(Ok(false)) => None,
+            Some(Ok(true)) => Some(failing::closed(py, body)),
+            Some(Err(error)) => Some(error),
+        },
     };
     let is_late = reason == Reason::TimedOut && !is_slept(py, body);
     let pending = body.pending.take().map(|pending| *pending);
     if let Some(error) = ended {
-        if let Some(Pending::Wait(wait)) = pending {
+        if let Some(Pending::Wait(mut wait)) = pending {
             wait.undo(py)?;
         }
         return Err(error);
@@ -66,18 +71,18 @@ fn is_slept(py: Python<'_>, body: &Body) -> bool {
     let operation = wait.operation.bind(py).get();
     match (&operation.kind, operation.timeout) {
         (Kind::Sleep(_), Timeout::Never) => true,
-        (Kind::Sleep(Timeout::Seconds(time)), Timeout::Seconds(limit)) => *time <= limit,
+        (Kind::Sleep(time), Timeout::Seconds(limit)) => *time <= limit,
         _ => false,
     }
 }
 
 /// Attempts an operation that has timed out: it may have become possible just now, and with a limit of 0 it was not
 /// attempted yet.
-fn try_at_last(py: Python<'_>, wait: Wait) -> PyResult<Gets<'_>> {
+fn try_at_last(py: Python<'_>, mut wait: Wait) -> PyResult<Gets<'_>> {
     let operation = wait.operation.clone_ref(py);
+    let (descriptor, wants) = (wait.progress.descriptor().unwrap_or(-1), wait.wants);
     let is_ready = |object: &Py<PyAny>, usual| {
-        let descriptor = wait.progress.descriptor().unwrap_or(-1);
-        is_ready(descriptor, wait.wants.unwrap_or(usual)).map_err(|_| failing::not_open(object.bind(py)))
+        is_ready(descriptor, wants.unwrap_or(usual)).map_err(|_| failing::not_open(object.bind(py)))
     };
     let is_worth_it = match &operation.bind(py).get().kind {
         Kind::Sleep(_) => false,
@@ -85,8 +90,9 @@ fn try_at_last(py: Python<'_>, wait: Wait) -> PyResult<Gets<'_>> {
         Kind::Receive(object, _) => {
             is_ready(object, Direction::Read)? || sockets::has_pending(object.bind(py))?
         }
-        Kind::Send(object, _) => is_ready(object, Direction::Write)?,
-        Kind::Join(task) => task.bind(py).get().done(py),
+        Kind::Send(object, _) => may_send(py, &wait.progress) && is_ready(object, Direction::Write)?,
+        // An error that run() has raised is not delivered again.
+        Kind::Join(task) => task.bind(py).get().is_to_be_told(py),
         Kind::Call(_) => match &wait.handle {
             Some(future) => future.bind(py).call_method0(intern!(py, "done"))?.is_truthy()?,
             None => false,
@@ -96,7 +102,7 @@ fn try_at_last(py: Python<'_>, wait: Wait) -> PyResult<Gets<'_>> {
             true
         }
     };
-    let wait = match is_worth_it {
+    let mut wait = match is_worth_it {
         true => match go_on(py, wait)? {
             Gets::Nothing(wait) => wait,
             done => return Ok(done),
@@ -119,6 +125,7 @@ fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
                 return Ok(Gets::Nothing(wait));
             }
         },
+        Kind::Send(..) if !may_send(py, &wait.progress) => return Ok(Gets::Nothing(wait)),
         Kind::Send(object, _) => match go_on_sending(py, object.bind(py), &mut wait.progress)? {
             Sent::All => None,
             Sent::Part(wants) => {
@@ -129,16 +136,29 @@ fn go_on<'py>(py: Python<'py>, mut wait: Wait) -> PyResult<Gets<'py>> {
         Kind::Join(task) => match task.bind(py).get().outcome(py)? {
             Ok(value) => Some(value.into_bound(py)),
             Err(exception) => {
-                task.bind(py).get().error_is_known(py);
-                return Err(errors::again(exception.into_bound(py)));
+                let (task, exception) = (task.bind(py).get(), exception.into_bound(py));
+                task.error_is_known(py);
+                return Err(match ordinary::is_ordinary(&exception) {
+                    true => errors::again(exception),
+                    // run() has raised it already, and it should not end the program once more.
+                    false => failing::ended_by(task, &exception),
+                });
             }
         },
         Kind::Call(_) => match &wait.handle {
-            Some(future) => Some(future.bind(py).call_method0(intern!(py, "result"))?),
+            // The future is done: there is nothing to give up, whatever its call has raised.
+            Some(future) => {
+                let result = future.bind(py).call_method0(intern!(py, "result"));
+                drop(wait.handle.take());
+                Some(result?)
+            }
             None => None,
         },
         kind @ (Kind::Get(_) | Kind::Put(..)) => match queues::attempt(py, kind)? {
-            Tried::Done(value) => Some(value),
+            Tried::Done(value) => {
+                drop(wait.handle.take());
+                Some(value)
+            }
             Tried::NotYet => return Ok(Gets::Nothing(wait)),
         },
     };
@@ -203,6 +223,16 @@ pub(super) fn bytes_of<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyB
     Ok(view.call_method0(intern!(data.py(), "tobytes"))?.cast_into()?)
 }
 
+/// Whether no other task's send to the same descriptor comes first.
+fn may_send(py: Python<'_>, progress: &Progress) -> bool {
+    match progress {
+        Progress::Sending {
+            place: Some(place), ..
+        } => place.is_first(py),
+        _ => true,
+    }
+}
+
 /// Sends as much as the socket takes.
 pub(super) fn go_on_sending(
     py: Python<'_>,
@@ -213,13 +243,17 @@ pub(super) fn go_on_sending(
         descriptor,
         bytes,
         sent,
+        ..
     } = progress
     else {
         return Ok(Sent::All);
     };
     let all = bytes.bind(py).as_bytes();
     let plain = sockets::is_plain(object)?;
-    while *sent < all.len() {
+    // A plain socket is asked to send even no bytes at all, which may be an empty datagram. Others, such as those of
+    // `ssl`, might begin a handshake for that.
+    let mut is_first = plain;
+    while std::mem::take(&mut is_first) || *sent < all.len() {
         let rest = &all[*sent..];
         if plain {
             match send(*descriptor, rest) {

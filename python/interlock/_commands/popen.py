@@ -18,7 +18,6 @@ import sys
 from interlock._commands.awaiting import ended
 from interlock._commands.exchange import communicate, is_movable, read_all, read_both, read_text
 from interlock._commands.starting import is_started
-from interlock._commands.tree import Tree
 from interlock._interlock import ChildProcess
 from interlock._originals import is_original, originals, standing_at
 
@@ -64,6 +63,8 @@ class Popen(_original):  # type: ignore[misc]
 
     def __init__(self, *args: Any, kill_tree: bool = False, **kwargs: Any) -> None:
         if kill_tree:
+            from interlock._commands.tree import Tree  # only programs that have trees need what it imports
+
             tree = self.__dict__[_TREE] = Tree()
             try:
                 super().__init__(*args, **kwargs)
@@ -143,12 +144,25 @@ class Popen(_original):  # type: ignore[misc]
             tree.begin(self.pid)
 
     def __exit__(self, exc_type: Any, value: Any, traceback: Any) -> None:
-        if _TREE in self.__dict__ and exc_type is not None and exc_type is not KeyboardInterrupt:
-            self.kill()
-        super().__exit__(exc_type, value, traceback)
-        if _TREE in self.__dict__ and exc_type is KeyboardInterrupt:
-            self.kill()
-            self.wait()
+        tree = self.__dict__.get(_TREE)
+        if exc_type is None or tree is None or not tree.is_own():
+            super().__exit__(exc_type, value, traceback)
+            return
+        # What happens here hides the block's own exception only if it is Ctrl-C, and does not keep the rest from
+        # being done.
+        if exc_type is KeyboardInterrupt:
+            try:
+                super().__exit__(exc_type, value, traceback)
+            finally:
+                with contextlib.suppress(OSError):
+                    self.kill()
+                    self.wait()
+        else:
+            try:
+                with contextlib.suppress(OSError):
+                    self.kill()
+            finally:
+                super().__exit__(exc_type, value, traceback)
 
     def __del__(self, *args: Any, _std: Any = _original.__del__, _name: str = _PROCESS) -> None:
         # The standard class keeps the objects of running processes in a list; these need no descriptor.
@@ -212,21 +226,44 @@ class Popen(_original):  # type: ignore[misc]
     def send_signal(self, sig: int) -> None:
         """Send a signal to the process, if it has not ended. Does not block, except for SIGKILL to a tree."""
         if sig == signal.SIGKILL and _TREE in self.__dict__:
-            self.__dict__[_TREE].end()
-        process = self.__dict__.get(_PROCESS)
-        if process is None or os.kill is not _kill or not _reaps_as_usual(self, process):
-            super().send_signal(sig)
-            return
-        self.poll()
-        if self.returncode is not None:
-            return
-        number = operator.index(sig)
-        if not 0 <= number < signal.NSIG:
-            super().send_signal(sig)  # raises the error for it
-            return
-        sys.audit("os.kill", self.pid, number)
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(process.fileno(), number)
+            try:
+                self.__dict__[_TREE].end()
+            finally:  # the process gets it even if the tree can't be looked at
+                _send(self, sig)
+        else:
+            _send(self, sig)
+
+
+def _send(popen: Any, sig: int) -> None:
+    """Send a signal to the process alone."""
+    process = popen.__dict__.get(_PROCESS)
+    if process is None or os.kill is not _kill or not _reaps_as_usual(popen, process):
+        super(Popen, popen).send_signal(sig)
+        return
+    popen.poll()
+    if popen.returncode is not None:
+        return
+    number = operator.index(sig)
+    if not 0 <= number < signal.NSIG:
+        super(Popen, popen).send_signal(sig)  # has the error for it
+        return
+    sys.audit("os.kill", popen.pid, number)
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(process.fileno(), number)
+
+
+def kill_at_once(popen: Any) -> None:
+    """Kill a process, and those of its tree that are found at the first look. Does not wait for them."""
+    if has_tree(popen):
+        with contextlib.suppress(OSError):  # `kill()` says so
+            vars(popen)[_TREE].strike()
+    else:
+        popen.kill()
+
+
+def has_tree(popen: Any) -> bool:
+    """Whether `kill()` waits for a tree."""
+    return _TREE in getattr(popen, "__dict__", ())  # of any class, if a program has replaced `Popen`
 
 
 def descriptor_of(popen: Any) -> int:

@@ -157,7 +157,7 @@ if child == 0:
 os.waitpid(child, 0)
 
 from interlock._commands import tree as trees
-trees._lock.acquire()
+trees._Guard.starting.acquire()
 def fork():
     child = os.fork()
     if child == 0:
@@ -200,9 +200,9 @@ def test_a_command_is_killed_although_its_tree_can_not_be_looked_at() -> None:
     """C415. Another thread has taken the spare descriptors."""
     code = f"""{FULL}
 from interlock._commands import tree as trees
-for spare in trees._current._spares:
+for spare in trees._Guard.current._spares:
     os.close(spare)
-trees._current._spares.clear()
+trees._Guard.current._spares.clear()
 with suppress(OSError):
     while True:
         opened.append(os.open("/dev/null", 0))

@@ -321,8 +321,7 @@ class _Many:
     ) -> list[Any]:
         """Call a function with each of these. Return all but those with which it failed. The first error is kept.
 
-        Args:
-            again: whether a call that Ctrl-C has ended is made once more.
+        With `again`, a call that Ctrl-C has ended is made once more.
         """
         left = list(processes)
         done = []

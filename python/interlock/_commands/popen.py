@@ -14,6 +14,8 @@ import os
 import signal
 import subprocess as _std
 import sys
+import time
+from types import BuiltinFunctionType
 
 from interlock._commands.awaiting import ended
 from interlock._commands.exchange import communicate, is_movable, read_all, read_both, read_text
@@ -96,6 +98,19 @@ class Popen(_original):  # type: ignore[misc]
             if _tree in attributes:
                 attributes[_tree].forget()
 
+    @returncode.deleter
+    def returncode(self) -> None:
+        try:
+            del self.__dict__["returncode"]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'returncode'") from None
+
+    def __init_subclass__(cls, **how: Any) -> None:
+        super().__init_subclass__(**how)
+        found = next(vars(base)["returncode"] for base in cls.__mro__ if "returncode" in vars(base))
+        if not hasattr(type(found), "__get__"):
+            cls.returncode = _Returncode(found)
+
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
         if stdin is None and stdout is None and stderr is None:
             return _NO_PIPES  # faster than the standard function
@@ -172,7 +187,7 @@ class Popen(_original):  # type: ignore[misc]
     def _wait(self, timeout: float | None) -> int:
         if timeout is not None and timeout > 0 and self.returncode is None:
             process = self.__dict__.get(_PROCESS)
-            if process is not None and _reaps_as_usual(self, process):
+            if process is not None and _reaps_as_usual(self, process) and _has_usual_clocks():
                 if not process.wait(min(timeout, _LONGEST)):
                     raise _std.TimeoutExpired(self.args, timeout)
                 timeout = max(timeout, 1)  # the process has ended: it is reaped at once
@@ -198,7 +213,12 @@ class Popen(_original):  # type: ignore[misc]
         return super().communicate(input, timeout)  # type: ignore[no-any-return]
 
     def _communicate(self, input: Any, endtime: float | None, orig_timeout: float | None) -> tuple[Any, Any]:
-        if _is_usual() and is_movable(self, input):
+        # The standard selector refuses longer times, and no number, with errors of its own.
+        if (
+            _is_usual()
+            and is_movable(self, input)
+            and (orig_timeout is None or orig_timeout < _LONGEST_OF_SELECTOR)
+        ):
             if (
                 self.stdin is None
                 and endtime is None
@@ -266,6 +286,23 @@ def has_tree(popen: Any) -> bool:
     return _TREE in getattr(popen, "__dict__", ())  # of any class, if a program has replaced `Popen`
 
 
+class _Returncode:
+    """`returncode` of a class that has a value of that name, as a type hint with a default. It hides the property."""
+
+    def __init__(self, value: Any, _hidden: Any = Popen.returncode) -> None:
+        self._value = value
+        self._hidden = _hidden
+
+    def __get__(self, popen: Any, kind: Any = None) -> Any:
+        return self._value if popen is None else popen.__dict__.get("returncode", self._value)
+
+    def __set__(self, popen: Any, code: Any) -> None:
+        self._hidden.__set__(popen, code)
+
+    def __delete__(self, popen: Any) -> None:
+        self._hidden.__delete__(popen)
+
+
 def descriptor_of(popen: Any) -> int:
     """Return the descriptor of a process, or -1 if it has none."""
     process = popen.__dict__.get(_PROCESS)
@@ -281,6 +318,8 @@ _READS: dict[Any, Any] = {io.BufferedReader: read_all, io.TextIOWrapper: read_te
 
 _LONGEST = 1e9
 """A longer time in seconds counts as unlimited."""
+
+_LONGEST_OF_SELECTOR = 2e6
 
 _METHODS = tuple(
     (name, vars(_original)[name]) for name in ("_try_wait", "_remaining_time") if name in vars(_original)
@@ -298,6 +337,20 @@ def _reaps_as_usual(popen: Any, process: ChildProcess) -> bool:
     )
 
 
+_clock, _sleep, _monotonic = vars(_std).get("_time"), time.sleep, time.monotonic
+_are_standard_clocks = all(type(what) is BuiltinFunctionType for what in (_clock, _sleep, _monotonic))
+
+
+def _has_usual_clocks() -> bool:
+    """Whether nobody has replaced what the standard `wait()` reads the time from, and sleeps with."""
+    return (
+        _are_standard_clocks
+        and vars(_std).get("_time") is _clock
+        and time.sleep is _sleep
+        and time.monotonic is _monotonic
+    )
+
+
 _EXCHANGING = tuple(
     (name, vars(_original)[name])
     for name in ("_check_timeout", "_remaining_time", "_save_input")
@@ -311,6 +364,7 @@ def _exchanges_as_usual(kind: Any) -> bool:
 
 
 _selector = vars(_std).get("_PopenSelector")
+_select = getattr(_selector, "select", None)
 _read, _write = os.read, os.write
 _is_standard = is_original(_original._communicate) and is_original(_original.communicate)
 
@@ -322,6 +376,7 @@ def _is_usual() -> bool:
         and os.read is _read
         and os.write is _write
         and vars(_std).get("_PopenSelector") is _selector
+        and getattr(_selector, "select", None) is _select
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _socket
-import errno
 import fcntl
 import os
 import subprocess as _std
@@ -63,13 +62,13 @@ class Tree:
         Does nothing in a process that was forked from the program. Raises OSError if the processes can't be looked at.
         """
         if self.is_own():
-            with (_current or self._guard).spares():
+            with (_Guard.current or self._guard).spares():
                 end(self._mark, self._pid, self._start)
 
     def strike(self) -> None:
         """Kill the processes of the tree that one look finds. Does not wait for them. As `end()` besides."""
         if self.is_own():
-            with (_current or self._guard).spares():
+            with (_Guard.current or self._guard).spares():
                 strike(self._mark, self._pid, self._start)
 
     def forget(self) -> None:
@@ -83,6 +82,10 @@ class _Guard:
     The program may close descriptors that it does not know, and open files with their numbers. So no number is used
     before the kernel has said that it is still this socket.
     """
+
+    current: _Guard | None = None
+    """That of this process, if it has one."""
+    starting = RLock()  # a signal handler may start a command, too
 
     def __init__(self, number: int) -> None:
         self._owner = os.getpid()
@@ -165,36 +168,30 @@ def _named(number: int) -> tuple[int, int]:
     return seen.st_dev, seen.st_ino
 
 
-_current: _Guard | None = None
-_lock = RLock()  # a signal handler may start a command, too
-
-
 def _tell_guard(line: str) -> _Guard:
     """Send a line to the guard of this process, which is started if there is none. Return the guard."""
-    global _current
-    with _lock:
-        old = _current
+    with _Guard.starting:
+        old = _Guard.current
         if old is not None and old.tell(line):
             return old
         started = _start_guard()
-        if _current is not old:  # a signal handler has started one meanwhile
+        if _Guard.current is not old:  # a signal handler has started one meanwhile
             started.close()
         else:
-            _current = started
+            _Guard.current = started
             if old is not None:
                 old.close()
-        if _current is None or not _current.tell(line):
+        if _Guard.current is None or not _Guard.current.tell(line):
             raise RuntimeError("the guard of kill_tree has ended as soon as it was started")
-        return _current
+        return _Guard.current
 
 
 def _leave_guard() -> None:
     """Have no guard in a process that was just forked: it is the parent's."""
-    global _current, _lock
-    _lock = RLock()
-    if _current is not None:
-        _current.close()
-        _current = None
+    _Guard.starting = RLock()
+    if _Guard.current is not None:
+        _Guard.current.close()
+        _Guard.current = None
 
 
 after_fork_in_child(_leave_guard)

@@ -334,7 +334,7 @@ def test_replaced_clocks_are_asked(commands: Any) -> None:
     """As mock and freezegun replace them: the clock of the module, and how it sleeps."""
     times = iter(range(0, 10**6, 100))
     with held(commands) as process:
-        with mock.patch("subprocess._time", lambda: next(times)), pytest.raises(commands.TimeoutExpired):
+        with mock.patch("subprocess._time", side_effect=times), pytest.raises(commands.TimeoutExpired):
             process.wait(50)
         if sys.version_info >= (3, 15):
             return  # the standard method does not sleep

@@ -47,7 +47,7 @@ class Process:
 
 
 def start_time(pid: int) -> int:
-    """Return when a process started, in the kernel's ticks, or 0 if there is none.
+    """Return when a process started, in the kernel's ticks, or 0 if there is no such process.
 
     Raises OSError if there is no descriptor left to look at it.
     """
@@ -173,7 +173,7 @@ def end(mark: str, pid: int, start: int) -> None:
                 if lacking is not None:
                     raise lacking
                 if is_sure or members:
-                    return  # no process is left that a signal reaches
+                    return  # no process is left that can be signalled
             unsure = 0 if killed or has_ended else unsure + 1
             _see_them_end(killed)
         finally:
@@ -192,7 +192,7 @@ def _kill_all(members: "list[Process]", killed: "list[int]") -> "tuple[bool, OSE
     for member in members:
         try:
             descriptor = kill(member)
-        except OSError as error:  # or it is another user's
+        except OSError as error:  # such as that of another user's process
             if error.errno in _LACKING:
                 lacking = error
             continue

@@ -25,7 +25,7 @@ _LOOK = 0.01
 """Seconds between two checks of a process without a descriptor."""
 
 _LONGEST = 1e9
-"""More seconds than that are for ever."""
+"""A longer time in seconds counts as unlimited."""
 
 _TEXT = ("text", "universal_newlines", "encoding", "errors")
 """Keywords of `Popen` that select text mode."""
@@ -109,7 +109,7 @@ def _limit(timeout: float | None) -> float | None:
     """Return how many seconds a command has, None for any number of them."""
     if timeout is None:
         return None
-    seconds = 0.0 + timeout  # what is no number is refused
+    seconds = 0.0 + timeout  # raises for what is not a number
     if seconds != seconds:
         raise ValueError("timeout must be a number of seconds, not NaN")
     return seconds if seconds < _LONGEST else None
@@ -301,7 +301,7 @@ class _Many:
             self._failure = result
 
     def _kill(self) -> None:
-        """End the commands that run. They are no results.
+        """Kill the running commands. They get no results.
 
         An error, such as that of a process that may not be killed, and Ctrl-C keep no other process from being killed.
         """
@@ -343,7 +343,7 @@ class _Many:
 def _close_and_wait(process: Any) -> None:
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
-            with contextlib.suppress(OSError):  # of bytes that were not written
+            with contextlib.suppress(OSError):  # raised for bytes that were not written
                 stream.close()
     process.wait()
 

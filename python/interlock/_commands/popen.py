@@ -109,7 +109,7 @@ class Popen(_original):  # type: ignore[misc]
         super().__init_subclass__(**how)
         found = next(vars(base)["returncode"] for base in cls.__mro__ if "returncode" in vars(base))
         if not hasattr(type(found), "__get__"):
-            cls.returncode = _Returncode(found)
+            cls.returncode = _Returncode(found)  # type: ignore[method-assign, assignment]
 
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
         if stdin is None and stdout is None and stderr is None:
@@ -265,7 +265,7 @@ def _send(popen: Any, sig: int) -> None:
         return
     number = operator.index(sig)
     if not 0 <= number < signal.NSIG:
-        super(Popen, popen).send_signal(sig)  # has the error for it
+        super(Popen, popen).send_signal(sig)  # raises the error for it
         return
     sys.audit("os.kill", popen.pid, number)
     with contextlib.suppress(ProcessLookupError):
@@ -342,7 +342,7 @@ _are_standard_clocks = all(type(what) is BuiltinFunctionType for what in (_clock
 
 
 def _has_usual_clocks() -> bool:
-    """Whether nobody has replaced what the standard `wait()` reads the time from, and sleeps with."""
+    """Whether the functions by which the standard `wait()` reads the time and sleeps are unchanged."""
     return (
         _are_standard_clocks
         and vars(_std).get("_time") is _clock

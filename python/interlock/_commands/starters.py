@@ -62,7 +62,10 @@ class Starters:
         return [self._answers.get() for _ in os.read(self.doorbell, 4096)]
 
     def end(self) -> None:
-        """End the threads: they start nothing more. Blocks until they have ended. Ctrl-C may end it: call it again."""
+        """End the threads, which start no more processes. Blocks until they have ended.
+
+        Can be called again if Ctrl-C has ended it.
+        """
         self._is_over = True
         for _ in self._threads:
             self._requests.put(None)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import interlock
 import pytest
 
+LIMIT = 60
 IS_LONG = os.environ.get("INTERLOCK_LIMITS") == "1"
 
 
@@ -49,3 +52,29 @@ def counts() -> tuple[int, int]:
     with open(f"/proc/self/task/{os.getpid()}/children") as file:
         children = file.read().split()
     return len(os.listdir("/proc/self/fd")), len(children)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)  # sleep: a look every now and then, with a limit
+
+
+def guards_of(pid: int) -> list[int]:
+    """Return the guards of a program that has trees: each has a descriptor of the program's process."""
+    found = []
+    for guard in map(int, filter(str.isdecimal, os.listdir("/proc"))):
+        with suppress(OSError, ValueError):
+            words = Path(f"/proc/{guard}/cmdline").read_text().split("\0")
+            at = [word.endswith("/_guard.py") for word in words].index(True)
+            if f"Pid:\t{pid}\n" in Path(f"/proc/{guard}/fdinfo/{words[at + 1]}").read_text():
+                found.append(guard)
+    return found

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import select
+import selectors
 import signal
 import subprocess
 import sys
 import threading
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -230,3 +233,48 @@ def test_all_streams_are_closed_at_the_end(commands: Any) -> None:
 def test_a_grandchild_that_has_the_pipe_is_waited_for(commands: Any) -> None:
     done = commands.run(["sh", "-c", "(sleep 0.3; echo late) & echo early"], capture_output=True, timeout=100)
     assert done.stdout == b"early\nlate\n"
+
+
+@pytest.mark.parametrize("how", [{}, {"text": True}, {"encoding": "utf-16"}])
+def test_a_second_call_returns_the_same(commands: Any, how: dict[str, Any]) -> None:
+    code = "import sys; sys.stdout.write('ox' * 50_000); sys.stderr.write('ey' * 40_000)"
+    process = commands.Popen([*PYTHON, code], stdout=commands.PIPE, stderr=commands.PIPE, **how)
+    first = process.communicate()
+    assert [len(text) for text in first] == ([50_000, 40_000] if "encoding" in how else [100_000, 80_000])
+    assert process.communicate() == first
+    assert process.communicate(timeout=60) == first
+    assert [len(b"".join(process._fileobj2output[file])) for file in (process.stdout, process.stderr)] == [
+        100_000,
+        80_000,
+    ]
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), float("inf"), 1e20, 10**30])
+def test_times_that_the_selector_refuses(commands: Any, timeout: float) -> None:
+    with commands.Popen(["true"], stdout=commands.PIPE) as process:
+        with pytest.raises((ValueError, OverflowError)):
+            process.communicate(timeout=timeout)
+        process.wait()
+        assert process.communicate() == (b"", None)
+
+
+def test_what_an_ended_command_has_not_taken(commands: Any) -> None:
+    """The program has written it before; it was not flushed."""
+    with commands.Popen(["true"], stdin=commands.PIPE, stdout=commands.PIPE) as process:
+        process.stdin.write(b"abc")
+        process.wait()
+        if sys.version_info >= (3, 15):
+            assert process.communicate(b"input") == (b"", None)
+            return
+        with pytest.raises(BrokenPipeError):
+            process.communicate(b"input")
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def test_a_replaced_selector_is_asked(commands: Any) -> None:
+    with (
+        mock.patch.object(selectors.PollSelector, "select", side_effect=RuntimeError("replaced")),
+        pytest.raises(RuntimeError, match="replaced"),
+    ):
+        commands.run(["true"], capture_output=True)

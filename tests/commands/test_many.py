@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from interlock._commands import running
+from interlock._commands import running, starters
 
 from tests.commands.conftest import counts, module_of
 
@@ -325,3 +325,142 @@ def test_without_descriptors_of_processes_it_looks(ours: Any) -> None:
         results = ours.run_many([["sh", "-c", f"exit {n}"] for n in range(4)], max_workers=2, timeout=60)
     assert [one.returncode for one in results] == [0, 1, 2, 3]
     assert time.monotonic() - begin < 60
+
+
+def killed_with(ours: Any, commands: list[Any], **how: Any) -> list[Any]:
+    """Have a command fail while others sleep. Return the results that its failure has."""
+    with pytest.raises(subprocess.CalledProcessError) as raised:
+        ours.run_many(commands, on_failure="kill", **how)
+    return [one and one.returncode for one in raised.value.results]
+
+
+@pytest.mark.parametrize("workers", [2, 3, 5])
+def test_a_failure_of_the_last_commands_kills_the_others(ours: Any, workers: int) -> None:
+    """No command is left to be started when it fails, with so many workers."""
+    sleeps, fails = ["sleep", "1000"], ["sh", "-c", "exit 3"]
+    before = counts()
+    assert killed_with(ours, [["true"], sleeps, fails], max_workers=workers) == [0, None, 3]
+    assert killed_with(ours, [sleeps] * 6 + [fails], max_workers=16) == [None] * 6 + [3]
+    with pytest.raises(FileNotFoundError):
+        ours.run_many([sleeps, ["no such command"]], max_workers=workers, on_failure="kill")
+    assert counts() == before
+
+
+@pytest.mark.parametrize("how", [{"timeout": 0.2}, {"on_failure": "kill"}])
+def test_a_process_that_may_not_be_killed_keeps_no_other_one(ours: Any, how: dict[str, Any]) -> None:
+    """Such as a command of another user."""
+    started: list[Any] = []
+    original = ours.Popen.kill
+
+    def kill(popen: Any) -> None:
+        started.append(popen)
+        if popen.args == ["sleep", "1001"]:
+            raise PermissionError(1, "not yours")
+        original(popen)
+
+    sleeps = ["sleep", "1000"]
+    commands = [["sleep", "1001"], sleeps, ["sh", "-c", "sleep 0.2; exit 1"], sleeps]
+    try:
+        with mock.patch.object(ours.Popen, "kill", kill), pytest.raises(PermissionError, match="not yours"):
+            ours.run_many(commands, max_workers=4, **how)
+        assert [one.poll() for one in started if one.args == sleeps] == [-signal.SIGKILL] * 2
+    finally:
+        for one in started:
+            if one.poll() is None:
+                original(one)
+                one.wait()
+
+
+@pytest.mark.parametrize("kill_tree", [False, True])
+@pytest.mark.parametrize("part", ["Popen.kill", "Popen.wait", "Starters.end"])
+def test_a_second_interrupt_leaves_no_command(ours: Any, kill_tree: bool, part: str) -> None:
+    """It comes while the first one is having the commands killed."""
+    started: list[Any] = []
+    holder = starters.Starters if part == "Starters.end" else ours.Popen
+    name = part.partition(".")[2]
+    original = getattr(holder, name)
+    presses = iter([True])
+
+    def interrupted(thing: Any, *args: Any) -> Any:
+        if next(presses, False):
+            raise KeyboardInterrupt
+        return original(thing, *args)
+
+    class Noted(ours.Popen):  # type: ignore[misc, name-defined]
+        def __init__(self, *args: Any, **how: Any) -> None:
+            super().__init__(*args, **how)
+            started.append(self)
+
+    def commands() -> Iterator[list[str]]:
+        yield from [["sleep", "1000"]] * 6
+        raise KeyboardInterrupt
+
+    ours.run_many([["true"]], kill_tree=kill_tree)
+    before = counts()
+    with (
+        mock.patch.object(holder, name, interrupted),
+        mock.patch("interlock.subprocess.Popen", Noted),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        ours.run_many(commands(), max_workers=8, kill_tree=kill_tree)
+    assert next(presses, None) is None
+    assert len(started) >= 4  # the calling thread starts these
+    assert {one.wait(60) for one in started} == {-signal.SIGKILL}
+    started.clear()
+    assert counts() == before
+
+
+def test_a_command_is_the_file_that_run_finds(ours: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    for folder, text in (("a", "#!/no such interpreter"), ("b", "#!/bin/sh\necho b")):
+        file = tmp_path / folder / "found"
+        file.parent.mkdir()
+        file.write_text(text)
+        file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/a:{tmp_path}/b:/usr/bin:/bin")
+    assert ours.run_many([["found"]], capture_output=True)[0].stdout == b"b\n"
+    monkeypatch.setenv("PATH", "b:/usr/bin:/bin")
+    assert ours.run_many([["found"]], capture_output=True, cwd=tmp_path)[0].stdout == b"b\n"
+    monkeypatch.setenv("PATH", f"{tmp_path}/b:/usr/bin:/bin")
+    (tmp_path / "b" / "true").symlink_to(tmp_path / "b" / "found")
+
+    def commands() -> Iterator[list[str]]:
+        yield ["true"]
+        (tmp_path / "b" / "true").unlink()
+        yield ["true"]
+
+    results = ours.run_many(commands(), max_workers=1, capture_output=True)
+    assert [one.stdout for one in results] == [b"b\n", b""]
+
+
+@pytest.mark.parametrize(
+    ("commands", "how", "error"),
+    [
+        ("ab", {}, TypeError),
+        (b"ab", {}, TypeError),
+        (Path("ab"), {}, TypeError),
+        ({"args": ["touch"]}, {}, TypeError),
+        (None, {"timeout": float("nan")}, ValueError),
+        (None, {"timeout": "1"}, TypeError),
+        (None, {"max_workers": float("nan")}, TypeError),
+        (None, {"max_workers": 1.0}, TypeError),
+        (None, {"max_workers": 0}, ValueError),
+        (None, {"on_line": 5}, TypeError),
+        (None, {"progress": 5}, TypeError),
+    ],
+)
+def test_arguments_of_a_wrong_kind_start_nothing(
+    ours: Any, tmp_path: Path, commands: Any, how: Any, error: Any
+) -> None:
+    file = tmp_path / "started"
+    with pytest.raises(error):
+        ours.run_many([["touch", str(file)]] if commands is None else commands, **how)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("timeout", [1e9, 1e20, float("inf"), 10**400])
+def test_a_time_without_an_end(ours: Any, timeout: float) -> None:
+    if timeout == 10**400:
+        with pytest.raises(OverflowError):
+            ours.run_many([["true"]], timeout=timeout)
+    else:
+        assert ours.run_many([["true"]], timeout=timeout, max_workers=True)[0].returncode == 0

@@ -328,3 +328,55 @@ def test_it_is_a_standard_popen(ours: Any) -> None:
     assert (ours.Popen.__name__, ours.Popen.__module__) == ("Popen", "subprocess")
     with ours.Popen(["true"]) as process:
         assert repr(process) == "<Popen: returncode: None args: ['true']>"
+
+
+def test_replaced_clocks_are_asked(commands: Any) -> None:
+    """As mock and freezegun replace them: the clock of the module, and how it sleeps."""
+    times = iter(range(0, 10**6, 100))
+    with held(commands) as process:
+        with mock.patch("subprocess._time", side_effect=times), pytest.raises(commands.TimeoutExpired):
+            process.wait(50)
+        if sys.version_info >= (3, 15):
+            return  # the standard method does not sleep
+        for name in ("time.sleep", "time.monotonic"):
+            with (
+                mock.patch(name, side_effect=getattr(time, name[5:])) as replaced,
+                contextlib.suppress(commands.TimeoutExpired),
+            ):
+                process.wait(0.001)
+            assert replaced.called or name == "time.monotonic"  # the module has that by another name
+
+
+def test_the_return_code_can_be_deleted(commands: Any) -> None:
+    process = commands.Popen(["true"])
+    assert process.wait() == 0
+    del process.returncode
+    assert not hasattr(process, "returncode")
+    with pytest.raises(AttributeError):
+        del process.returncode
+    process.returncode = 5
+    assert process.returncode == 5
+
+
+def test_a_class_with_a_return_code(commands: Any) -> None:
+    """As a default for a type hint. It has nothing left of a process that has ended."""
+
+    class Hinted:
+        returncode: Any = None
+
+    class First(Hinted, commands.Popen):  # type: ignore[misc, name-defined]
+        pass
+
+    class Second(commands.Popen):  # type: ignore[misc, name-defined]
+        returncode = None
+
+    before = counts()
+    for kind in (First, Second):
+        processes = [kind(["sh", "-c", "exit 3"]) for _ in range(5)]
+        assert [one.wait(60) for one in processes] == [3] * 5
+        assert [one.returncode for one in processes] == [3] * 5
+        assert kind.returncode is None
+        assert counts() == before
+        del processes[0].returncode
+        assert processes[0].returncode is None
+        processes[0].returncode = 3

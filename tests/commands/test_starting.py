@@ -199,6 +199,23 @@ def test_what_a_program_has_replaced_is_called(ours: Any, name: str) -> None:
         replaced.assert_called()
 
 
+@pytest.mark.parametrize("name", ["pipe", "read", "close"])
+def test_what_a_program_has_wrapped_is_called(commands: Any, name: str) -> None:
+    """The standard code has a pipe for the errors of a start."""
+    with mock.patch.object(os, name, wraps=getattr(os, name)) as wrapped:
+        assert commands.run(["true"]).returncode == 0
+        wrapped.assert_called()
+
+
+@pytest.mark.parametrize("how", [{"start_new_session": "x"}, {"restore_signals": None}])
+def test_what_is_no_bool_means_what_it_does_in_this_version(commands: Any, how: dict[str, Any]) -> None:
+    if sys.version_info < (3, 12):
+        with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+            commands.Popen(["true"], **how)
+    else:
+        assert commands.run(["true"], **how).returncode == 0
+
+
 AUDIT = """
 import sys
 from pathlib import Path

@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ import pytest
 from interlock import subprocess as named
 from interlock._commands import _guard
 
-from tests.commands.conftest import counts
+from tests.commands.conftest import LIMIT, counts, guards_of, is_alive, until
 
 PYTHON = [sys.executable, "-S", "-c"]
-LIMIT = 60
 
 DAEMON = """
 import os, sys, time
@@ -33,20 +31,6 @@ if os.fork() == 0:
 os.wait()
 {then}
 """
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)  # sleep: a look every now and then, with a limit
 
 
 @pytest.fixture
@@ -176,6 +160,15 @@ def test_another_process_with_the_same_pid_is_left_alone() -> None:
         process.kill()
 
 
+def test_another_leader_with_the_same_pid_is_left_alone() -> None:
+    """A group has its leader's pid. If another process has that pid now, no process is left of the old group."""
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as process:
+        start = _guard.start_time(process.pid)
+        assert len(_guard.look(b"no such mark", process.pid, start, set())[0]) == 1
+        assert _guard.look(b"no such mark", process.pid, start - 1, set())[0] == []
+        process.kill()
+
+
 PROGRAM = """
 import os, sys, time
 from interlock import subprocess
@@ -207,22 +200,17 @@ def test_the_guard_is_no_child_and_ends_with_the_program() -> None:
         try:
             os.wait()
         except ChildProcessError:
-            pass
-        from interlock._commands import _guard, tree
-        (pipe,) = tree._guards.values()
-        inode = os.fstat(pipe).st_ino
-        for pid in filter(str.isdecimal, os.listdir("/proc")):
-            try:
-                files = [os.stat(f"/proc/{pid}/fd/{fd}").st_ino for fd in os.listdir(f"/proc/{pid}/fd")]
-            except OSError:
-                continue
-            if inode in files and int(pid) != os.getpid():
-                print(pid)
+            print(flush=True)
+        input()
     """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    guards = [int(pid) for pid in done.stdout.split()]
-    assert len(guards) == 1
-    until(lambda: not any(map(is_alive, guards)))
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdout
+        assert program.stdout.readline() == "\n"
+        (guard,) = guards_of(program.pid)
+        program.communicate("\n")
+    until(lambda: not is_alive(guard))
 
 
 def test_a_command_that_cannot_be_started_is_the_usual_error(ours: Any) -> None:

@@ -3,6 +3,8 @@
 This file is also run as a program. So it imports nothing of this package.
 """
 
+import contextlib
+import errno
 import os
 import select
 import signal
@@ -13,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     pass
 
-__all__ = ["Process", "end", "kill", "look", "start_time"]
+__all__ = ["Process", "end", "kill", "look", "start_time", "strike"]
 
 _LONGEST = 10.0
 """Seconds after which we give up ending a tree."""
@@ -26,6 +28,10 @@ _BETWEEN_FORK_AND_EXEC = 0.2
 
 _MOST_UNSURE = 20
 """How many looks in a row may be inconclusive about whether a process is left."""
+
+
+_LACKING = frozenset({errno.EMFILE, errno.ENFILE})
+"""The errors that say nothing of a process: there is no descriptor left to look at it."""
 
 
 class Process:
@@ -41,11 +47,21 @@ class Process:
 
 
 def start_time(pid: int) -> int:
-    """Return when a process started, in the kernel's ticks, or 0 if there is no such process."""
+    """Return when a process started, in the kernel's ticks, or 0 if there is no such process.
+
+    Raises OSError if there is no descriptor left to look at it.
+    """
     try:
         return Process(pid).start
-    except (OSError, IndexError, ValueError):
+    except (OSError, IndexError, ValueError) as error:
+        _refuse(error)
         return 0
+
+
+def _refuse(error: Exception) -> None:
+    """Raise an error again that says nothing of the process."""
+    if isinstance(error, OSError) and error.errno in _LACKING:
+        raise error
 
 
 class _Look:
@@ -59,7 +75,8 @@ class _Look:
         for pid in sorted(map(int, filter(str.isdecimal, os.listdir("/proc"))), reverse=True):
             try:
                 process = Process(pid)
-            except (OSError, IndexError, ValueError):
+            except (OSError, IndexError, ValueError) as error:
+                _refuse(error)
                 self.is_sure = False
                 continue
             if process.has_ended:
@@ -73,7 +90,8 @@ def _has_mark(pid: int, mark: bytes) -> bool:
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             return mark in file.read()
-    except OSError:
+    except OSError as error:
+        _refuse(error)
         return False
 
 
@@ -87,9 +105,12 @@ def look(mark: bytes, pid: int, start: int, dead: "set[tuple[int, int]]") -> "tu
     dead |= seen.dead
     others = []
     found: dict[int, Process] = {}
+    starts = {process.pid: process.start for process in seen.living} | dict(seen.dead)
+    # The kernel gives a pid to another process only when no group and no session has it any more.
+    leads = pid > 0 and starts.get(pid, start) == start
     for process in seen.living:
         is_root = pid > 0 and process.pid == pid and process.start == start
-        is_led = pid > 0 and pid in (process.group, process.session) and process.start >= start > 0
+        is_led = leads and pid in (process.group, process.session) and process.start >= start > 0
         if is_root or is_led or _has_mark(process.pid, mark):
             found[process.pid] = process
         else:
@@ -125,41 +146,73 @@ def kill(process: Process) -> int:
     return -1
 
 
+def strike(mark: str, pid: int, start: int) -> None:
+    """Kill the processes of a tree that one look finds. Raises OSError if there is no descriptor left for that."""
+    killed: list[int] = []
+    try:
+        _kill_all(look(f"{mark}=".encode(), pid, start, set())[0], killed)
+    finally:
+        _close(killed)
+
+
 def end(mark: str, pid: int, start: int) -> None:
-    """End a tree, and wait until its processes have ended, for ten seconds at most."""
+    """End a tree, and wait until its processes have ended, for ten seconds at most.
+
+    Raises OSError if the processes can't be looked at, or if there is no descriptor left for one of them.
+    """
     give_up = time.monotonic() + _LONGEST
     name = f"{mark}=".encode()
     dead: set[tuple[int, int]] = set()
     unsure = 0
     while time.monotonic() < give_up and unsure < _MOST_UNSURE:
         members, is_sure = look(name, pid, start, dead)
-        killed = []
-        has_ended = False
-        # A parent is killed before its children, so that it can't see them end and react to it.
-        for member in members:
-            try:
-                descriptor = kill(member)
-            except OSError:  # another user's process, or no descriptor is left
-                continue
-            if descriptor >= 0:
-                killed.append(descriptor)
-            else:  # it may have left a child
-                has_ended = True
-        if not killed and not has_ended and (is_sure or members):
-            return  # no process is left that can be signalled
-        unsure = 0 if killed or has_ended else unsure + 1
-        _see_them_end(killed)
+        killed: list[int] = []
+        try:
+            has_ended, lacking = _kill_all(members, killed)
+            if not killed and not has_ended:
+                if lacking is not None:
+                    raise lacking
+                if is_sure or members:
+                    return  # no process is left that can be signalled
+            unsure = 0 if killed or has_ended else unsure + 1
+            _see_them_end(killed)
+        finally:
+            _close(killed)
+
+
+def _kill_all(members: "list[Process]", killed: "list[int]") -> "tuple[bool, OSError | None]":
+    """Kill processes, and note their descriptors in `killed`.
+
+    Return whether one had ended already, which may have left a child, and the error of one for which there was no
+    descriptor. It has one at the next look, when those in `killed` are closed.
+    """
+    has_ended = False
+    lacking = None
+    # A parent is killed before its children, so that it can't see them end and react to it.
+    for member in members:
+        try:
+            descriptor = kill(member)
+        except OSError as error:  # such as that of another user's process
+            if error.errno in _LACKING:
+                lacking = error
+            continue
+        if descriptor >= 0:
+            killed.append(descriptor)
+        else:
+            has_ended = True
+    return has_ended, lacking
 
 
 def _see_them_end(killed: "list[int]") -> None:
-    try:
-        for descriptor in killed:
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            poll.poll(_PATIENCE_MS)
-    finally:
-        for descriptor in killed:
-            os.close(descriptor)
+    for descriptor in killed:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.poll(_PATIENCE_MS)
+
+
+def _close(descriptors: "list[int]") -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _watch(program: int, pipe: int) -> None:
@@ -179,11 +232,14 @@ def _watch(program: int, pipe: int) -> None:
             if not data:
                 poll.unregister(pipe)
             rest = _note(trees, rest + data)
+            if not is_open and not trees:
+                return  # the program has another guard, if any
         elif has_ended:
             break
     for pause in (_BETWEEN_FORK_AND_EXEC, 0.0):
         for mark, (pid, start) in trees.items():
-            end(mark, pid, start)
+            with contextlib.suppress(OSError):  # the other trees end all the same
+                end(mark, pid, start)
         time.sleep(pause if trees else 0)
 
 

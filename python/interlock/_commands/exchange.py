@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import subprocess as _std
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from types import FunctionType
 
 from interlock._interlock import Exchange, monotonic
@@ -134,8 +134,12 @@ class _EngineSelector:
         self.texts.clear()
 
 
+_MAY_BREAK = "_communicate_io_posix" in vars(_std)
+"""Whether the standard function has no error for what a program has written to an ended command, before the input."""
+
+
 def _close(file: Any) -> None:
-    with suppress(BrokenPipeError):
+    with suppress(BrokenPipeError) if _MAY_BREAK else nullcontext():
         file.close()
 
 
@@ -174,10 +178,23 @@ def read_text(stream: io.TextIOWrapper) -> str:
         vars(buffer).clear()
 
 
+class _Outputs(dict["Any", "list[bytes]"]):
+    """What a `Popen` has read, for the next call of `communicate()`. Text becomes bytes only if there is one."""
+
+    def keep(self, texts: dict[Any, str]) -> None:
+        self._texts = texts
+        for stream in texts:
+            del self[stream]
+
+    def __missing__(self, stream: Any) -> list[bytes]:
+        pieces = self[stream] = [self._texts[stream].encode("ascii")]
+        return pieces
+
+
 def read_both(popen: Any) -> tuple[Any, Any]:
     """Read the outputs of a `Popen` to their ends and wait for it, as the standard function does without input."""
     selector = _EngineSelector(popen)
-    output = popen._fileobj2output = {}
+    output = popen._fileobj2output = _Outputs()
     streams = popen.stdout, popen.stderr
     for stream in streams:
         if stream:
@@ -192,6 +209,7 @@ def read_both(popen: Any) -> tuple[Any, Any]:
     except BaseException:
         selector.keep_texts()
         raise
+    output.keep(selector.texts)
     return tuple(_read(popen, stream, output, selector.texts) for stream in streams)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import os
-import shutil
 import subprocess as _std
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 
+from interlock._commands.popen import has_tree, kill_at_once
 from interlock._commands.running import ManyResult, Running
 from interlock._commands.starters import Starters, start
 from interlock._interlock import Exchange, monotonic
@@ -23,8 +24,8 @@ __all__ = ["run_many"]
 _LOOK = 0.01
 """Seconds between two checks of a process without a descriptor."""
 
-_DECIDES = frozenset({"executable", "shell", "env", "preexec_fn"})
-"""Keywords of `Popen` that affect which file a command's name refers to."""
+_LONGEST = 1e9
+"""A longer time in seconds counts as unlimited."""
 
 _TEXT = ("text", "universal_newlines", "encoding", "errors")
 """Keywords of `Popen` that select text mode."""
@@ -82,12 +83,19 @@ def run_many(
     """
     if on_failure not in _POLICIES:
         raise ValueError(f"on_failure must be one of {', '.join(_POLICIES)}, not {on_failure!r}")
-    if max_workers is not None and max_workers < 1:
-        raise ValueError("max_workers must be at least 1")
+    if max_workers is not None:
+        max_workers = operator.index(max_workers)
+        if max_workers < 1:
+            raise ValueError("max_workers must be at least 1")
     if capture_output and (how.get("stdout") is not None or how.get("stderr") is not None):
         raise ValueError("stdout and stderr arguments may not be used with capture_output.")
-    if timeout is not None:
-        timeout = 0.0 + timeout  # raises for what is not a number, before a command runs
+    if isinstance(commands, (str, bytes, bytearray, os.PathLike, Mapping)):
+        raise TypeError(f"commands must be several, such as a list of commands, not {commands!r}")
+    if on_line is not None and not callable(on_line):
+        raise TypeError(f"on_line must be a function, not {on_line!r}")
+    if not (progress is None or isinstance(progress, (bool, str)) or callable(progress)):
+        raise TypeError(f"progress must be True, a title or a function, not {progress!r}")
+    timeout = _limit(timeout)
     for name in ("stdout", "stderr"):
         if capture_output or on_line is not None:
             how.setdefault(name, _std.PIPE)
@@ -95,6 +103,16 @@ def run_many(
     total = len(commands) if isinstance(commands, Sized) else None
     many = _Many(how, timeout, on_line, total or 0, keeps=keeps)
     return many.run(iter(commands), max_workers or _processors(), on_failure, bar(progress or _nobody, total))
+
+
+def _limit(timeout: float | None) -> float | None:
+    """Return how many seconds a command has, None for any number of them."""
+    if timeout is None:
+        return None
+    seconds = 0.0 + timeout  # raises for what is not a number
+    if seconds != seconds:
+        raise ValueError("timeout must be a number of seconds, not NaN")
+    return seconds if seconds < _LONGEST else None
 
 
 def _nobody(done: int, total: int | None) -> None:
@@ -131,7 +149,7 @@ class _Many:
         self._asked: dict[int, tuple[Any, Any]] = {}  # commands that are being started, and their inputs
         self._starters: Starters | None = None
         self._doorbell = -1
-        self._files: dict[tuple[str, str | None], str | None] = {}
+        self._error: BaseException | None = None  # of the end of a process
 
     def run(
         self, commands: Iterator[Any], most: int, on_failure: str, show: Callable[[int], None]
@@ -151,13 +169,18 @@ class _Many:
                         is_more = not self._stops(on_failure)
                 if self._running or self._asked:
                     self._go_on()
-                is_more = is_more and not self._stops(on_failure)
+                if self._stops(on_failure):
+                    is_more = False
                 if shown < len(self._results):
                     shown = len(self._results)
                     show(shown)
         finally:
             self._kill()
             show(-1)
+            if self._error is not None and not isinstance(self._error, Exception):
+                raise self._error  # Ctrl-C while others were being killed
+        if self._error is not None:
+            raise self._error
         return self._answer(number, on_failure)
 
     def _answer(self, number: int, on_failure: str) -> list[ManyResult]:
@@ -196,10 +219,6 @@ class _Many:
             if not isinstance(data, str):
                 memoryview(data)  # raises for what is not bytes, before the command runs
             how["stdin"] = _std.PIPE
-        if not _DECIDES.intersection(how):
-            file = self._file_of(command)
-            if file is not None:
-                how["executable"] = file
         self._asked[number] = command, data
         if self._starters is not None and how.get("preexec_fn") is None:
             self._starters.ask(number, command, how)
@@ -243,17 +262,6 @@ class _Many:
         if errors:
             raise errors[0]
 
-    def _file_of(self, command: Any) -> str | None:
-        """Return the file of a plain name, so that not each process has to search PATH for it."""
-        name = command[0] if type(command) in (list, tuple) and command else None
-        if type(name) is not str or "/" in name:
-            return None
-        key = name, os.environ.get("PATH")
-        if key not in self._files:
-            found = shutil.which(name)
-            self._files[key] = found if found and os.path.isabs(found) else None
-        return self._files[key]
-
     def _go_on(self) -> None:
         """Wait for the next events, and handle them."""
         for place, has_ended in self._engine.run(self._patience()):
@@ -293,21 +301,51 @@ class _Many:
             self._failure = result
 
     def _kill(self) -> None:
-        """Kill the running commands. They get no results."""
+        """Kill the running commands. They get no results.
+
+        An error, such as that of a process that may not be killed, and Ctrl-C keep no other process from being killed.
+        """
         if self._starters is not None:
             starters, self._starters = self._starters, None
-            starters.end()
+            self._each([starters], Starters.end, again=True)
         self._asked.clear()
         self._running.clear()
-        for process in self._alive.values():
-            process.kill()
-        for process in self._alive.values():
-            for stream in (process.stdin, process.stdout, process.stderr):
-                if stream is not None:
-                    with contextlib.suppress(OSError):  # raised for bytes that were not written
-                        stream.close()
-            process.wait()
+        killed = self._each(self._alive.values(), kill_at_once, again=True)
+        ended = self._each(filter(has_tree, killed), lambda process: process.kill())
+        ended += [process for process in killed if not has_tree(process)]
+        self._each(ended, _close_and_wait)
         self._alive.clear()
+
+    def _each(
+        self, processes: Iterable[Any], function: Callable[[Any], object], *, again: bool = False
+    ) -> list[Any]:
+        """Call a function with each of these. Return all but those with which it failed. The first error is kept.
+
+        With `again`, a call that Ctrl-C has ended is made once more.
+        """
+        left = list(processes)
+        done = []
+        while left:
+            try:
+                while left:
+                    function(left[0])
+                    done.append(left.pop(0))
+            except BaseException as error:
+                self._error = self._error or error
+                if isinstance(error, Exception):
+                    del left[0]
+                elif not again:
+                    done += left[:1]
+                    del left[:1]
+        return done
+
+
+def _close_and_wait(process: Any) -> None:
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):  # raised for bytes that were not written
+                stream.close()
+    process.wait()
 
 
 _END = object()

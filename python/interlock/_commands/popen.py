@@ -14,11 +14,12 @@ import os
 import signal
 import subprocess as _std
 import sys
+import time
+from types import BuiltinFunctionType
 
 from interlock._commands.awaiting import ended
 from interlock._commands.exchange import communicate, is_movable, read_all, read_both, read_text
 from interlock._commands.starting import is_started
-from interlock._commands.tree import Tree
 from interlock._interlock import ChildProcess
 from interlock._originals import is_original, originals, standing_at
 
@@ -64,6 +65,8 @@ class Popen(_original):  # type: ignore[misc]
 
     def __init__(self, *args: Any, kill_tree: bool = False, **kwargs: Any) -> None:
         if kill_tree:
+            from interlock._commands.tree import Tree  # only programs that have trees need what it imports
+
             tree = self.__dict__[_TREE] = Tree()
             try:
                 super().__init__(*args, **kwargs)
@@ -94,6 +97,19 @@ class Popen(_original):  # type: ignore[misc]
             attributes.pop(_process, None)
             if _tree in attributes:
                 attributes[_tree].forget()
+
+    @returncode.deleter
+    def returncode(self) -> None:
+        try:
+            del self.__dict__["returncode"]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute 'returncode'") from None
+
+    def __init_subclass__(cls, **how: Any) -> None:
+        super().__init_subclass__(**how)
+        found = next(vars(base)["returncode"] for base in cls.__mro__ if "returncode" in vars(base))
+        if not hasattr(type(found), "__get__"):
+            cls.returncode = _Returncode(found)  # type: ignore[method-assign, assignment]
 
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> Any:
         if stdin is None and stdout is None and stderr is None:
@@ -143,12 +159,25 @@ class Popen(_original):  # type: ignore[misc]
             tree.begin(self.pid)
 
     def __exit__(self, exc_type: Any, value: Any, traceback: Any) -> None:
-        if _TREE in self.__dict__ and exc_type is not None and exc_type is not KeyboardInterrupt:
-            self.kill()
-        super().__exit__(exc_type, value, traceback)
-        if _TREE in self.__dict__ and exc_type is KeyboardInterrupt:
-            self.kill()
-            self.wait()
+        tree = self.__dict__.get(_TREE)
+        if exc_type is None or tree is None or not tree.is_own():
+            super().__exit__(exc_type, value, traceback)
+            return
+        # What happens here hides the block's own exception only if it is Ctrl-C, and does not keep the rest from
+        # being done.
+        if exc_type is KeyboardInterrupt:
+            try:
+                super().__exit__(exc_type, value, traceback)
+            finally:
+                with contextlib.suppress(OSError):
+                    self.kill()
+                    self.wait()
+        else:
+            try:
+                with contextlib.suppress(OSError):
+                    self.kill()
+            finally:
+                super().__exit__(exc_type, value, traceback)
 
     def __del__(self, *args: Any, _std: Any = _original.__del__, _name: str = _PROCESS) -> None:
         # The standard class keeps the objects of running processes in a list; these need no descriptor.
@@ -158,7 +187,7 @@ class Popen(_original):  # type: ignore[misc]
     def _wait(self, timeout: float | None) -> int:
         if timeout is not None and timeout > 0 and self.returncode is None:
             process = self.__dict__.get(_PROCESS)
-            if process is not None and _reaps_as_usual(self, process):
+            if process is not None and _reaps_as_usual(self, process) and _has_usual_clocks():
                 if not process.wait(min(timeout, _LONGEST)):
                     raise _std.TimeoutExpired(self.args, timeout)
                 timeout = max(timeout, 1)  # the process has ended: it is reaped at once
@@ -184,7 +213,12 @@ class Popen(_original):  # type: ignore[misc]
         return super().communicate(input, timeout)  # type: ignore[no-any-return]
 
     def _communicate(self, input: Any, endtime: float | None, orig_timeout: float | None) -> tuple[Any, Any]:
-        if _is_usual() and is_movable(self, input):
+        # The standard selector refuses longer times, and no number, with errors of its own.
+        if (
+            _is_usual()
+            and is_movable(self, input)
+            and (orig_timeout is None or orig_timeout < _LONGEST_OF_SELECTOR)
+        ):
             if (
                 self.stdin is None
                 and endtime is None
@@ -212,21 +246,61 @@ class Popen(_original):  # type: ignore[misc]
     def send_signal(self, sig: int) -> None:
         """Send a signal to the process, if it has not ended. Does not block, except for SIGKILL to a tree."""
         if sig == signal.SIGKILL and _TREE in self.__dict__:
-            self.__dict__[_TREE].end()
-        process = self.__dict__.get(_PROCESS)
-        if process is None or os.kill is not _kill or not _reaps_as_usual(self, process):
-            super().send_signal(sig)
-            return
-        self.poll()
-        if self.returncode is not None:
-            return
-        number = operator.index(sig)
-        if not 0 <= number < signal.NSIG:
-            super().send_signal(sig)  # raises the error for it
-            return
-        sys.audit("os.kill", self.pid, number)
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(process.fileno(), number)
+            try:
+                self.__dict__[_TREE].end()
+            finally:  # the process gets it even if the tree can't be looked at
+                _send(self, sig)
+        else:
+            _send(self, sig)
+
+
+def _send(popen: Any, sig: int) -> None:
+    """Send a signal to the process alone."""
+    process = popen.__dict__.get(_PROCESS)
+    if process is None or os.kill is not _kill or not _reaps_as_usual(popen, process):
+        super(Popen, popen).send_signal(sig)
+        return
+    popen.poll()
+    if popen.returncode is not None:
+        return
+    number = operator.index(sig)
+    if not 0 <= number < signal.NSIG:
+        super(Popen, popen).send_signal(sig)  # raises the error for it
+        return
+    sys.audit("os.kill", popen.pid, number)
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(process.fileno(), number)
+
+
+def kill_at_once(popen: Any) -> None:
+    """Kill a process, and those of its tree that are found at the first look. Does not wait for them."""
+    if has_tree(popen):
+        with contextlib.suppress(OSError):  # `kill()` says so
+            vars(popen)[_TREE].strike()
+    else:
+        popen.kill()
+
+
+def has_tree(popen: Any) -> bool:
+    """Whether `kill()` waits for a tree."""
+    return _TREE in getattr(popen, "__dict__", ())  # of any class, if a program has replaced `Popen`
+
+
+class _Returncode:
+    """`returncode` of a class that has a value of that name, as a type hint with a default. It hides the property."""
+
+    def __init__(self, value: Any, _hidden: Any = Popen.returncode) -> None:
+        self._value = value
+        self._hidden = _hidden
+
+    def __get__(self, popen: Any, kind: Any = None) -> Any:
+        return self._value if popen is None else popen.__dict__.get("returncode", self._value)
+
+    def __set__(self, popen: Any, code: Any) -> None:
+        self._hidden.__set__(popen, code)
+
+    def __delete__(self, popen: Any) -> None:
+        self._hidden.__delete__(popen)
 
 
 def descriptor_of(popen: Any) -> int:
@@ -245,6 +319,8 @@ _READS: dict[Any, Any] = {io.BufferedReader: read_all, io.TextIOWrapper: read_te
 _LONGEST = 1e9
 """A longer time in seconds counts as unlimited."""
 
+_LONGEST_OF_SELECTOR = 2e6
+
 _METHODS = tuple(
     (name, vars(_original)[name]) for name in ("_try_wait", "_remaining_time") if name in vars(_original)
 )
@@ -261,6 +337,20 @@ def _reaps_as_usual(popen: Any, process: ChildProcess) -> bool:
     )
 
 
+_clock, _sleep, _monotonic = vars(_std).get("_time"), time.sleep, time.monotonic
+_are_standard_clocks = all(type(what) is BuiltinFunctionType for what in (_clock, _sleep, _monotonic))
+
+
+def _has_usual_clocks() -> bool:
+    """Whether the functions by which the standard `wait()` reads the time and sleeps are unchanged."""
+    return (
+        _are_standard_clocks
+        and vars(_std).get("_time") is _clock
+        and time.sleep is _sleep
+        and time.monotonic is _monotonic
+    )
+
+
 _EXCHANGING = tuple(
     (name, vars(_original)[name])
     for name in ("_check_timeout", "_remaining_time", "_save_input")
@@ -274,6 +364,7 @@ def _exchanges_as_usual(kind: Any) -> bool:
 
 
 _selector = vars(_std).get("_PopenSelector")
+_select = getattr(_selector, "select", None)
 _read, _write = os.read, os.write
 _is_standard = is_original(_original._communicate) and is_original(_original.communicate)
 
@@ -285,6 +376,7 @@ def _is_usual() -> bool:
         and os.read is _read
         and os.write is _write
         and vars(_std).get("_PopenSelector") is _selector
+        and getattr(_selector, "select", None) is _select
     )
 
 

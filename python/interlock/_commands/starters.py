@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 
+from interlock._descriptors import above_standard
 from interlock._interlock import SimpleQueue
 
 TYPE_CHECKING = False
@@ -37,7 +38,10 @@ class Starters:
         self._requests: SimpleQueue[Any] = SimpleQueue()
         self._answers: SimpleQueue[Any] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self.doorbell, self._bell = os.pipe()
+        self._pipe = list(os.pipe())
+        for place, number in enumerate(self._pipe):
+            self._pipe[place] = above_standard(number)
+        self.doorbell, self._bell = self._pipe
 
     def begin(self, count: int) -> None:
         """Start `count` threads."""
@@ -58,15 +62,18 @@ class Starters:
         return [self._answers.get() for _ in os.read(self.doorbell, 4096)]
 
     def end(self) -> None:
-        """End the threads, which start no more processes. Blocks until they have ended."""
+        """End the threads, which start no more processes. Blocks until they have ended.
+
+        Can be called again if Ctrl-C has ended it.
+        """
         self._is_over = True
         for _ in self._threads:
             self._requests.put(None)
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
-        os.close(self._bell)
-        os.close(self.doorbell)
+        while self._pipe:
+            os.close(self._pipe.pop())
 
     def _serve(self) -> None:
         while (request := self._requests.get()) is not None and not self._is_over:

@@ -44,6 +44,9 @@ def _parts() -> tuple[Any, ...]:
         os.fsencode,
         os.get_exec_path,
         os.posix_spawn,
+        os.pipe,
+        os.read,
+        os.close,
     )
 
 
@@ -82,6 +85,9 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
         and umask == process_group == -1
         and (env is None or type(env) is dict)
         and type(pass_fds) in _COLLECTIONS
+        and type(restore_signals)
+        is type(start_new_session)
+        is bool  # others mean what the version makes of them
     ):
         return False
     words = _words(args, executable, shell)
@@ -103,7 +109,7 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
         (cwd, env),
         pipes,
         pass_fds if close_fds else None,
-        (bool(restore_signals), bool(start_new_session)),
+        (restore_signals, start_new_session),
     )
     if start is None or not _is_possible():  # checked last: the first check starts a process
         return False

@@ -1,7 +1,7 @@
 """Links in the documentation of the face that lead nowhere.
 
-`cargo doc` checks a link in the crate where it is written. The crate `interlock` shows items of other crates, and not all
-that those link to: such a link stays as it was written, as an address `crate::Host` or as text in brackets.
+`cargo doc` checks a link in the crate where it is written. The crate `interlock` shows items of other crates, but not
+all items to which they link. Such a link stays as it was written: as an address `crate::Host`, or as text in brackets.
 
     python -m tools.dead_links target/docs/face/doc/interlock
 """

@@ -89,12 +89,7 @@ def run_many(
             raise ValueError("max_workers must be at least 1")
     if capture_output and (how.get("stdout") is not None or how.get("stderr") is not None):
         raise ValueError("stdout and stderr arguments may not be used with capture_output.")
-    if isinstance(commands, (str, bytes, bytearray, os.PathLike, Mapping)):
-        raise TypeError(f"commands must be several, such as a list of commands, not {commands!r}")
-    if on_line is not None and not callable(on_line):
-        raise TypeError(f"on_line must be a function, not {on_line!r}")
-    if not (progress is None or isinstance(progress, (bool, str)) or callable(progress)):
-        raise TypeError(f"progress must be True, a title or a function, not {progress!r}")
+    _check_kinds(commands, on_line, progress)
     timeout = _limit(timeout)
     for name in ("stdout", "stderr"):
         if capture_output or on_line is not None:
@@ -103,6 +98,16 @@ def run_many(
     total = len(commands) if isinstance(commands, Sized) else None
     many = _Many(how, timeout, on_line, total or 0, keeps=keeps)
     return many.run(iter(commands), max_workers or _processors(), on_failure, bar(progress or _nobody, total))
+
+
+def _check_kinds(commands: Any, on_line: Any, progress: Any) -> None:
+    """Raise TypeError for an argument that no command could be run with."""
+    if isinstance(commands, (str, bytes, bytearray, os.PathLike, Mapping)):
+        raise TypeError(f"commands must be several, such as a list of commands, not {commands!r}")
+    if on_line is not None and not callable(on_line):
+        raise TypeError(f"on_line must be a function, not {on_line!r}")
+    if not (progress is None or isinstance(progress, (bool, str)) or callable(progress)):
+        raise TypeError(f"progress must be True, a title or a function, not {progress!r}")
 
 
 def _limit(timeout: float | None) -> float | None:

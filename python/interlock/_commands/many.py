@@ -83,12 +83,9 @@ def run_many(
     """
     if on_failure not in _POLICIES:
         raise ValueError(f"on_failure must be one of {', '.join(_POLICIES)}, not {on_failure!r}")
-    if max_workers is not None:
-        max_workers = operator.index(max_workers)
-        if max_workers < 1:
-            raise ValueError("max_workers must be at least 1")
     if capture_output and (how.get("stdout") is not None or how.get("stderr") is not None):
         raise ValueError("stdout and stderr arguments may not be used with capture_output.")
+    workers = _workers(max_workers)
     _check_kinds(commands, on_line, progress)
     timeout = _limit(timeout)
     for name in ("stdout", "stderr"):
@@ -97,7 +94,15 @@ def run_many(
     keeps = capture_output or on_line is None
     total = len(commands) if isinstance(commands, Sized) else None
     many = _Many(how, timeout, on_line, total or 0, keeps=keeps)
-    return many.run(iter(commands), max_workers or _processors(), on_failure, bar(progress or _nobody, total))
+    return many.run(iter(commands), workers, on_failure, bar(progress or _nobody, total))
+
+
+def _workers(limit: int | None) -> int:
+    """Return how many commands run at once. Raises TypeError or ValueError."""
+    workers = _processors() if limit is None else operator.index(limit)
+    if workers < 1:
+        raise ValueError("max_workers must be at least 1")
+    return workers
 
 
 def _check_kinds(commands: Any, on_line: Any, progress: Any) -> None:

@@ -108,6 +108,7 @@ def test_a_program_may_have_a_force_shutdown_of_its_own(run: Run) -> None:
     def main():
         executor = Loud(1)
         executor.submit(abs, 1).result()
+        print(type(executor._executor_manager_thread).__name__)
         executor.terminate_workers()
         executor.kill_workers()
         try:
@@ -115,7 +116,13 @@ def test_a_program_may_have_a_force_shutdown_of_its_own(run: Run) -> None:
         except ValueError as error:
             print(error)
     """
-    expected = ["forced terminate", "forced kill", "forced persuade", "Unsupported operation: 'persuade'"]
+    expected = [
+        "Manager",
+        "forced terminate",
+        "forced kill",
+        "forced persuade",
+        "Unsupported operation: 'persuade'",
+    ]
     assert run(program(text)).splitlines() == expected
 
 

@@ -66,13 +66,13 @@ _INTERNALS = tuple(
 """The parts of the standard executor. If a program replaces one of them, executors run the standard code."""
 _known = {name: getattr(_std, name) for name in _INTERNALS}
 _known_run = _std._ExecutorManagerThread.run
+_CALLED = "__init__", "_force_shutdown", "kill_workers", "map", "shutdown", "submit", "terminate_workers"
 _private = {
     name: what
     for name, what in vars(_StdExecutor).items()
-    if isinstance(what, FunctionType)
-    and name not in ("__init__", "kill_workers", "map", "shutdown", "submit", "terminate_workers")
+    if isinstance(what, FunctionType) and name not in _CALLED
 }
-"""Methods of the standard class that its other methods call."""
+"""Methods of the standard class that its other methods call, but for those that ours call, too."""
 _native_init = is_original(_StdExecutor.__init__)
 _NO_EXTRAS = (
     "an executor that runs the standard library's code does not support on_worker_death, retries, max_pending, "

@@ -18,7 +18,7 @@ use crate::panics::{Panics, quietly};
 use crate::step::{set_worker, step};
 use crate::table::Stats;
 use crate::task_error::SubmitError;
-use crate::workers::{Growth, Runner, Running, Started, WorkerToken};
+use crate::worker_life::{Growth, Runner, Running, Started, WorkerToken};
 
 /// The number of the next pool. 0 stands for no pool.
 static NUMBERS: AtomicU32 = AtomicU32::new(1);

@@ -50,10 +50,10 @@ mod table;
 mod task;
 #[cfg(not(loom))]
 mod task_error;
+mod task_queue;
 #[cfg(not(loom))]
 mod thread_pool;
-mod work_queue;
-mod workers;
+mod worker_life;
 
 #[cfg(not(loom))]
 pub use builder::Builder;
@@ -85,4 +85,4 @@ pub use task::Task;
 pub use task_error::{JoinError, Panic, SubmitError, TaskError};
 #[cfg(not(loom))]
 pub use thread_pool::{At, ThreadPool};
-pub use workers::{Growth, Runner, Running, Started, WorkerToken};
+pub use worker_life::{Growth, Runner, Running, Started, WorkerToken};

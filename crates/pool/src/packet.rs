@@ -12,7 +12,7 @@ use crate::outcome::{Due, Phase};
 use crate::panics::Panics;
 use crate::step::step;
 use crate::task_error::Panic;
-use crate::workers::Running;
+use crate::worker_life::Running;
 
 /// A task in one allocation: its function and its outcome.
 pub(crate) struct Packet<F, T> {

@@ -9,16 +9,16 @@ use interlock_wait::{
 };
 
 use crate::error::NotHeld;
+use crate::hand_over::OwnerLock;
 use crate::host::{NotifiesWith, Reset, Restore};
 use crate::lock::Lock;
-use crate::owner_lock::OwnerLock;
 use crate::rlock::RLock;
 
 mod sealed {
     use interlock_wait::{RawLock, ResourceKind};
 
     use crate::error::NotHeld;
-    use crate::owner_lock::OwnerLock;
+    use crate::hand_over::OwnerLock;
 
     pub trait Sealed {
         /// The raw lock that guards the lock's state.

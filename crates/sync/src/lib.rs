@@ -21,11 +21,11 @@ mod error;
 mod event;
 mod futures;
 mod guard;
+mod hand_over;
 pub mod host;
 mod lock;
 mod mutex;
 mod mutex_condition;
-mod owner_lock;
 mod rlock;
 mod semaphore;
 

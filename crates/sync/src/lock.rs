@@ -10,8 +10,8 @@ use interlock_wait::{
 
 use crate::error::{NotHeld, WaitError};
 use crate::guard::{Guard, Guarded, Release, forms};
+use crate::hand_over::OwnerLock;
 use crate::host::Reset;
-use crate::owner_lock::OwnerLock;
 
 /// A lock that one thread at a time can hold and any thread may release: Python's `threading.Lock`.
 ///

@@ -10,8 +10,8 @@ use interlock_wait::{
 
 use crate::error::{NotHeld, WaitError};
 use crate::guard::{Guard, Guarded, Release, forms};
+use crate::hand_over::OwnerLock;
 use crate::host::{Reset, Restore, Saved};
-use crate::owner_lock::OwnerLock;
 
 /// A lock that its owner may acquire again, and must release as many times: Python's `threading.RLock`.
 ///

@@ -7,7 +7,7 @@ use interlock_shm::{Error, Name, Queue};
 use interlock_wait::{Deadline, WaitContext};
 
 use super::call::Call;
-use crate::workers::WorkerToken;
+use crate::worker_life::WorkerToken;
 
 /// More than the number of workers that a family of processes can have. The number of a seat is its place, plus
 /// this for each seat before it.

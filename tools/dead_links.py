@@ -29,4 +29,4 @@ def dead_links(pages: Path) -> list[str]:
 if __name__ == "__main__":
     pages = Path(sys.argv[1])
     dead = dead_links(pages) if (pages / "index.html").exists() else [f"no documentation in {pages}"]
-    sys.exit("\n".join(dead))
+    sys.exit("\n".join(dead) or None)

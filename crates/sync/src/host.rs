@@ -72,7 +72,7 @@ pub trait NotifiesWith<L> {
     fn notify_with(&self, lock: &L, count: usize);
 }
 
-/// The state of a lock before [`Restore::release_all`], from which [`Restore::restore_with`] takes it back.
+/// The state of a lock before `release_all`, from which `restore_with` takes it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
     /// The number of acquisitions not yet released, at least 1.
@@ -89,7 +89,7 @@ pub trait Restore {
     /// The calling thread does not own the lock.
     fn release_all(&self) -> Result<Saved, NotHeld>;
 
-    /// Takes the lock as it was before [`Restore::release_all`]. Blocks while another thread holds it.
+    /// Takes the lock as it was before `release_all`. Blocks while another thread holds it.
     ///
     /// Acquisitions that the calling thread has made since then count too.
     ///

@@ -392,7 +392,7 @@ impl Inner {
 /// Tells an observer of an event in the life of the calling thread.
 fn announce(event: impl FnOnce(ThreadId) -> TraceEvent) {
     if observes(Interest::Waits) {
-        quietly(|| report(event(ThreadId::current())));
+        report(event(ThreadId::current()));
     }
 }
 

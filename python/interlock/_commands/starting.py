@@ -80,14 +80,13 @@ def is_started(popen: Any, given: tuple[Any, ...], name: str) -> bool:
         return False
     args, executable, function, close_fds, pass_fds, cwd, env, _, _, shell, *pipes = given[:16]
     restore_signals, gid, gids, uid, umask, start_new_session, process_group = given[16:]
+    # What other types mean as flags depends on the version.
     if not (
         function is gid is gids is uid is None
         and umask == process_group == -1
         and (env is None or type(env) is dict)
         and type(pass_fds) in _COLLECTIONS
-        and type(restore_signals)
-        is type(start_new_session)
-        is bool  # others mean what the version makes of them
+        and type(restore_signals) is type(start_new_session) is bool
     ):
         return False
     words = _words(args, executable, shell)

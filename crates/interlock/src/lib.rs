@@ -21,8 +21,28 @@
 //! | a primitive of your own | [`wait`] |
 //! | to observe every wait in the process | [`observe`] |
 //!
-//! The documentation of each module has a table with the names that the standard library, crossbeam,
-//! parking_lot and tokio use for the same things.
+//! # Names that you may know
+//!
+//! | here | std | crossbeam, rayon | parking_lot | tokio |
+//! |---|---|---|---|---|
+//! | [`queue::bounded`], [`queue::unbounded`] | `sync_channel`, `channel` | `bounded`, `unbounded` | – | `mpsc::channel`, `unbounded_channel` |
+//! | [`Sender::send`](queue::Sender::send), [`Receiver::recv`](queue::Receiver::recv); many receivers | `send`, `recv`; one receiver | `send`, `recv`; many receivers | – | `send().await`, `recv().await`; one receiver |
+//! | [`SendError`](queue::SendError), [`RecvError`](queue::RecvError) | `TrySendError`, `RecvTimeoutError`, … | `SendTimeoutError`, `TryRecvError`, … | – | `SendTimeoutError`, … |
+//! | [`FifoQueue`](queue::FifoQueue), [`LifoQueue`](queue::LifoQueue), [`PriorityQueue`](queue::PriorityQueue); [`get_task`](queue::Queue::get_task), [`join`](queue::Queue::join) | – | – | – | – |
+//! | [`Mutex`](sync::Mutex) | `Mutex`, poisoned by a panic | – | `Mutex` | `Mutex` |
+//! | [`MutexGuard::map`](sync::MutexGuard::map) | `MutexGuard::map`, unstable | – | `MutexGuard::map` | `MutexGuard::map` |
+//! | [`Condition`](sync::Condition) | `Condvar` | – | `Condvar` | `Notify` |
+//! | [`Lock`](sync::Lock) | – | – | `RawMutex` | – |
+//! | [`RLock`](sync::RLock) | `ReentrantLock`, unstable | – | `ReentrantMutex` | – |
+//! | [`Semaphore`](sync::Semaphore), [`Semaphore::guard`](sync::Semaphore::guard) | – | – | – | `Semaphore`, a permit |
+//! | [`Event`](sync::Event) | – | – | – | `watch` of a flag |
+//! | [`Barrier`](sync::Barrier), which breaks when a thread gives up | `Barrier` | – | – | `Barrier` |
+//! | [`ThreadPool::submit`](pool::ThreadPool::submit), and [`Task`](pool::Task) for the result | `thread::spawn`, `JoinHandle` | `spawn` | – | `spawn_blocking`, `JoinHandle` |
+//! | [`Task::result`](pool::Task::result), or `.await` | `join` | – | – | `.await` |
+//! | [`ThreadPool::scope`](pool::ThreadPool::scope), [`Scope::map`](pool::Scope::map) | `thread::scope` | `scope`, `par_iter().map` | – | – |
+//! | [`ThreadPool::map`](pool::ThreadPool::map), [`map_unordered`](pool::ThreadPool::map_unordered), [`map_chunked`](pool::ThreadPool::map_chunked) | – | `par_iter().map` | – | – |
+//! | [`ThreadPool::try_map`](pool::ThreadPool::try_map) | – | `par_iter().map().collect::<Result<_, _>>()` | – | – |
+//! | [`ThreadPool::submit_cancellable`](pool::ThreadPool::submit_cancellable), [`CancelToken`](pool::CancelToken) | – | – | – | `CancellationToken` |
 //!
 //! # How long to wait
 //!
@@ -45,7 +65,7 @@
 //! - A task is a future itself, so `result` and `wait` have no `_async` form;
 //!   [`is_done`](pool::Task::is_done) takes the place of a `try_wait`.
 //! - Neither `join` of a pool nor [`submit` in a scope](pool::Scope::submit) has an `_async` form.
-//! - Iterators (`iter()`, the maps of pools), [`ThreadPool::scope`](pool::ThreadPool::scope) and
+//! - Iterators (`iter()`, the maps of pools and scopes), [`ThreadPool::scope`](pool::ThreadPool::scope) and
 //!   [`try_map`](pool::ThreadPool::try_map) wait without a limit. Queues and channels have a `try_iter()`,
 //!   too.
 //!

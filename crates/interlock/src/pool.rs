@@ -1,14 +1,6 @@
 //! Pools of threads, and tasks with results.
 //!
-//! | here | std | rayon | tokio |
-//! |---|---|---|---|
-//! | [`ThreadPool::submit`], and [`Task`] for the result | `thread::spawn`, `JoinHandle` | `spawn` | `spawn_blocking`, `JoinHandle` |
-//! | [`try_submit`](ThreadPool::try_submit), [`submit_timeout`](ThreadPool::submit_timeout), [`submit_deadline`](ThreadPool::submit_deadline), [`submit_async`](ThreadPool::submit_async) | - | - | - |
-//! | [`Task::result`], [`try_result`](Task::try_result), [`result_timeout`](Task::result_timeout), [`result_deadline`](Task::result_deadline), `.await` | `join` | - | `.await` |
-//! | [`ThreadPool::scope`], with the same forms of [`submit`](Scope::submit) and of [`result`](ScopedTask::result) | `thread::scope` | `scope` | - |
-//! | [`ThreadPool::map`], [`map_unordered`](ThreadPool::map_unordered), [`map_chunked`](ThreadPool::map_chunked) | - | `par_iter().map` | - |
-//! | [`ThreadPool::try_map`] | - | `par_iter().map().collect::<Result<_, _>>()` | - |
-//! | [`ThreadPool::submit_cancellable`] in the same forms, [`CancelToken`] | - | - | `CancellationToken` |
+//! [The crate's documentation](crate#names-that-you-may-know) has a table of the names that other crates use.
 //!
 //! A program can wait for results in any order, and for a limited time. A pool can bound the number of tasks
 //! that wait for a worker: then a thread that submits one more waits for room.
@@ -56,6 +48,6 @@
 //! ```
 
 pub use interlock_pool::{
-    At, Builder, CancelToken, JoinError, MapError, Mapped, MappedUnordered, Panic, Scope, ScopedTask, Stats,
-    SubmitError, Submitting, SubmittingCancellable, Task, TaskError, ThreadPool,
+    At, Builder, CancelToken, JoinError, MapError, Mapped, MappedUnordered, Panic, Scope, ScopedMapped,
+    ScopedTask, Stats, SubmitError, Submitting, SubmittingCancellable, Task, TaskError, ThreadPool,
 };

@@ -10,15 +10,7 @@
 //! operation that can fail only by running out of time returns [`TimedOut`](crate::TimedOut). The other
 //! errors tell why the operation failed, and return the item.
 //!
-//! | here | std `mpsc` | `crossbeam-channel`, `flume` | tokio `mpsc` |
-//! |---|---|---|---|
-//! | [`bounded()`], [`unbounded()`] | `sync_channel`, `channel` | `bounded`, `unbounded` | `channel`, `unbounded_channel` |
-//! | [`Sender::send`], [`Receiver::recv`] | `send`, `recv` | `send`, `recv` | `send().await`, `recv().await` |
-//! | [`Receiver`] can be cloned | – | the same | – |
-//! | [`SendError`], [`RecvError`] | `TrySendError`, `RecvTimeoutError`, … | `SendTimeoutError`, `TryRecvError`, … | `SendTimeoutError`, … |
-//! | [`FifoQueue`], [`LifoQueue`], [`PriorityQueue`] | – | – | – |
-//! | [`Queue::put`], [`Queue::get`], [`Queue::shutdown`] | – | – | – |
-//! | [`Queue::get_task`], [`Queue::join`] | – | – | – |
+//! [The crate's documentation](crate#names-that-you-may-know) has a table of the names that other crates use.
 //!
 //! ```
 //! use interlock::queue::{Discard, PriorityQueue, PutError};

@@ -7,16 +7,7 @@
 //! [`Condition`] and a [`Barrier`] has no form without a wait. An operation that can fail only by running out
 //! of time returns [`TimedOut`](crate::TimedOut).
 //!
-//! | here | std | `parking_lot` | tokio |
-//! |---|---|---|---|
-//! | [`Mutex`] | `Mutex`, poisoned by a panic | `Mutex` | `Mutex` |
-//! | [`MutexGuard::map`] | `MutexGuard::map`, unstable | `MutexGuard::map` | `MutexGuard::map` |
-//! | [`Condition`] | `Condvar` | `Condvar` | `Notify` |
-//! | [`Lock`] | – | `RawMutex` | – |
-//! | [`RLock`] | `ReentrantLock`, unstable | `ReentrantMutex` | – |
-//! | [`Semaphore`], [`Semaphore::guard`] | – | – | `Semaphore`, a permit |
-//! | [`Event`] | – | – | `watch` of a flag |
-//! | [`Barrier`], which breaks when a thread gives up | `Barrier` | – | `Barrier` |
+//! [The crate's documentation](crate#names-that-you-may-know) has a table of the names that other crates use.
 //!
 //! ```
 //! use std::time::Duration;

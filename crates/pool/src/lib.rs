@@ -41,6 +41,8 @@ mod scope;
 #[cfg(not(loom))]
 mod scope_state;
 #[cfg(not(loom))]
+mod scoped_map;
+#[cfg(not(loom))]
 mod scoped_task;
 mod step;
 #[cfg(not(loom))]
@@ -74,6 +76,8 @@ pub use priority_buckets::DEFAULT_PRIORITY;
 pub use reorder_buffer::{Left, ReorderBuffer};
 #[cfg(not(loom))]
 pub use scope::Scope;
+#[cfg(not(loom))]
+pub use scoped_map::ScopedMapped;
 #[cfg(not(loom))]
 pub use scoped_task::ScopedTask;
 #[cfg(not(loom))]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::task_error::TaskError;
 
-/// Why [`ThreadPool::try_map`](crate::ThreadPool::try_map) ended early.
+/// Why [`ThreadPool::try_map`](crate::ThreadPool::try_map) or [`Scope::try_map`](crate::Scope::try_map) ended early.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MapError<E> {
@@ -15,6 +15,11 @@ pub enum MapError<E> {
 }
 
 impl<E> MapError<E> {
+    /// The result of a call that may fail, or the reason why it has none.
+    pub(crate) fn of<T>(result: Result<Result<T, E>, TaskError>) -> Result<T, Self> {
+        result.map_err(MapError::Task)?.map_err(MapError::Failed)
+    }
+
     /// The error of the call that failed, for a caller that returns errors of its own type, whatever that is.
     ///
     /// ```

@@ -21,6 +21,11 @@ const AHEAD: usize = 64;
 /// How many are at most, however many workers there may be: a step has to end that submits them.
 const MOST_AHEAD: usize = 4096;
 
+/// How many calls of a map are submitted ahead of its reader.
+pub(crate) fn most_ahead(pool: &ThreadPool) -> usize {
+    pool.limit().saturating_mul(AHEAD).min(MOST_AHEAD)
+}
+
 /// The calls of a function for items, submitted as room is made for them, as tasks with results of type `R`.
 /// Dropping it cancels the calls that no worker has begun with.
 struct Calls<'a, I: Iterator, F, R> {
@@ -44,10 +49,6 @@ impl<'a, I: Iterator, F, R> Calls<'a, I, F, R> {
             has_ended: false,
             refusal: None,
         }
-    }
-
-    fn most(&self) -> usize {
-        self.pool.limit().saturating_mul(AHEAD).min(MOST_AHEAD)
     }
 
     /// Submits the call for the next item. Returns whether there was one. Blocks as `submit` does.
@@ -115,7 +116,7 @@ where
     type Item = Result<T, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let most = self.calls.most();
+        let most = most_ahead(self.calls.pool);
         while self.calls.tasks.len() < most && self.calls.submit(|function, item| move || function(item)) {}
         match self.calls.tasks.pop_front() {
             Some(task) => Some(task.result()),
@@ -304,7 +305,7 @@ where
 
     fn next(&mut self) -> Option<Self::Item> {
         self.notice_fork();
-        while self.coming < self.calls.most() && self.submit() {}
+        while self.coming < most_ahead(self.calls.pool) && self.submit() {}
         while self.coming > 0 {
             let (number, result) = match self.receive() {
                 Ok(received) => received,
@@ -439,12 +440,7 @@ impl ThreadPool {
         T: Send + 'static,
         E: Send + 'static,
     {
-        self.map(items, function)
-            .map(|result| match result {
-                Ok(result) => result.map_err(MapError::Failed),
-                Err(error) => Err(MapError::Task(error)),
-            })
-            .collect()
+        self.map(items, function).map(MapError::of).collect()
     }
 }
 

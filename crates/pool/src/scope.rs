@@ -39,6 +39,10 @@ pub struct Scope<'scope, 'env: 'scope> {
 }
 
 impl<'scope, 'env> Scope<'scope, 'env> {
+    pub(crate) fn pool(&self) -> &ThreadPool {
+        self.pool
+    }
+
     /// Submits `function`, as [`ThreadPool::submit`] does. It may borrow everything that outlives the scope.
     ///
     /// # Errors

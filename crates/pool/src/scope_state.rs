@@ -12,6 +12,9 @@ use crate::packet::Ends;
 use crate::step::step;
 use crate::task_error::Panic;
 
+/// With how many tasks the list of a scope is searched for the first time.
+const FEW: usize = 64;
+
 /// The state that a scope and its tasks share.
 pub(crate) struct Shared(WordLock<State>);
 
@@ -26,6 +29,8 @@ pub(crate) struct State {
     pub(crate) panic: Option<Panic>,
     /// The tasks, if a worker is going to wait for them, except those that it has looked at.
     tasks: Vec<Arc<dyn Ends<()>>>,
+    /// With how many tasks the list is searched for those that are done.
+    next_look: usize,
     /// The threads that run tasks, as far as an observer was registered when they began.
     running: Vec<ThreadIdent>,
 }
@@ -45,6 +50,7 @@ impl Shared {
             end: WaitQueue::new(),
             panic: None,
             tasks: Vec::new(),
+            next_look: FEW,
             running: Vec::new(),
         }))
     }
@@ -60,10 +66,16 @@ impl Shared {
     }
 
     /// Adds a task for the worker that waits for the end. That worker runs it, unless another one has begun with
-    /// it.
+    /// it. From time to time this forgets the tasks that are done: a scope may have any number of them.
     pub(crate) fn add(&self, task: Arc<dyn Ends<()>>) {
+        // Dropped after the lock was released.
+        let mut done = Vec::new();
         step(|| {
             let mut state = self.lock();
+            if state.tasks.len() >= state.next_look {
+                done = state.tasks.extract_if(.., |task| !task.is_pending()).collect();
+                state.next_look = 2 * state.tasks.len().max(FEW);
+            }
             state.tasks.push(task);
             if !state.end.is_empty() {
                 let wakeups = state.end.notify_all();
@@ -250,5 +262,22 @@ impl<F, T> Drop for Call<F, T> {
     /// that, even if something panics.
     fn drop(&mut self) {
         drop(self.slot.take_function());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FEW, Shared};
+    use crate::ThreadPool;
+
+    #[test]
+    fn a_scope_forgets_tasks_that_are_done() {
+        let (pool, shared) = (ThreadPool::new(1), Shared::new());
+        for _ in 0..10_000 {
+            let task = pool.submit(|| ()).unwrap_or_else(|error| panic!("{error}"));
+            assert!(task.wait().is_ok());
+            shared.add(task.ends());
+        }
+        assert!(shared.lock().tasks.len() <= 2 * FEW);
     }
 }

@@ -220,3 +220,78 @@ fn each_form_of_a_wait_for_a_scoped_task_ends_in_time_and_says_so() {
         assert_eq!(waits.result_timeout(LONG).unwrap().unwrap(), "text");
     });
 }
+
+#[test]
+fn a_map_in_a_scope_borrows_and_keeps_the_order() {
+    let pool = ThreadPool::builder().workers(3).max_pending(8).build();
+    let texts: Vec<String> = (0..5_000).map(|number| number.to_string()).collect();
+    let sum = AtomicUsize::new(0);
+    let same: Vec<&str> = pool.scope(|scope| {
+        let results = scope.map(&texts, |text| {
+            sum.fetch_add(text.len(), Ordering::Relaxed);
+            text.as_str()
+        });
+        results.map(Result::unwrap).collect()
+    });
+    assert_eq!(same, texts);
+    assert_eq!(sum.into_inner(), texts.iter().map(String::len).sum());
+}
+
+#[test]
+fn a_map_in_a_scope_is_lazy_and_ends_at_the_first_error() {
+    let pool = ThreadPool::new(2);
+    let taken = AtomicUsize::new(0);
+    let numbers = || (0_usize..).inspect(|_| _ = taken.fetch_add(1, Ordering::Relaxed));
+    let limit = 1_000;
+    let failed = pool.scope(|scope| {
+        let below = |number| if number < limit { Ok(number) } else { Err(number) };
+        scope.try_map(numbers(), below)
+    });
+    assert_eq!(failed.unwrap_err().into_failed().unwrap(), limit);
+    assert!(taken.swap(0, Ordering::Relaxed) < 2 * limit);
+    let first: Vec<_> = pool.scope(|scope| scope.map(numbers(), |number| number).take(3).collect());
+    assert!(first.into_iter().map(Result::unwrap).eq(0..3));
+    assert!(taken.into_inner() < limit);
+    assert_eq!(
+        pool.scope(|scope| scope.try_map(0..9, Ok::<_, ()>)).unwrap(),
+        Vec::from_iter(0..9)
+    );
+}
+
+#[test]
+fn a_map_in_a_scope_tells_of_panics_and_of_a_pool_that_was_shut_down() {
+    let pool = ThreadPool::new(2);
+    let results: Vec<_> = pool.scope(|scope| scope.map(0..3, |number| assert_ne!(number, 1)).collect());
+    assert!(matches!(
+        results[..],
+        [Ok(()), Err(TaskError::Panicked(_)), Ok(())]
+    ));
+    let begun = Event::new();
+    let unread = catch_unwind(AssertUnwindSafe(|| {
+        pool.scope(|scope| {
+            let mut results = scope.map([false, true], |panics| {
+                if panics {
+                    begun.set();
+                    panic!("in a call whose result is not taken");
+                }
+            });
+            assert!(results.next().unwrap().is_ok());
+            begun.wait();
+        });
+    }));
+    assert!(unread.is_err());
+    pool.join().unwrap();
+    let refused: Vec<_> = pool.scope(|scope| scope.map(0..3, |number| number).collect());
+    assert!(matches!(refused[..], [Err(TaskError::NotSubmitted(_))]));
+}
+
+#[test]
+fn a_worker_maps_in_a_scope_of_its_own_pool() {
+    let pool = Arc::new(ThreadPool::new(1));
+    let its = pool.clone();
+    let task = pool.submit(move || {
+        let words = vec![String::from("word"); 10_000];
+        its.scope(|scope| scope.map(&words, String::len).map(Result::unwrap).sum::<usize>())
+    });
+    assert_eq!(task.unwrap().result().unwrap(), 40_000);
+}

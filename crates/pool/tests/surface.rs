@@ -87,6 +87,37 @@ fn a_running_task_learns_that_it_should_stop() {
 }
 
 #[test]
+fn threads_and_tasks_wait_for_a_token() {
+    let pool = ThreadPool::new(1);
+    let begun = Arc::new(Event::new());
+    let task = {
+        let begun = begun.clone();
+        pool.submit_cancellable(move |token| {
+            begun.set();
+            token.wait();
+        })
+    };
+    let token = CancelToken::new();
+    assert!(token.wait_timeout(Duration::ZERO).is_err());
+    assert!(token.wait_deadline(Instant::now()).is_err());
+    let polled = token.clone();
+    let mut future = pin!(polled.wait_async());
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(future.as_mut().poll(&mut context).is_pending());
+    std::thread::scope(|scope| {
+        let waits = [token.clone(), token.clone()].map(|its| scope.spawn(move || its.wait_timeout(LONG)));
+        token.cancel();
+        assert!(waits.into_iter().all(|thread| thread.join().unwrap().is_ok()));
+    });
+    assert!(future.as_mut().poll(&mut context).is_ready());
+    token.wait();
+    let task = task.unwrap();
+    begun.wait();
+    assert!(!task.cancel());
+    assert!(task.result_timeout(LONG).unwrap().is_ok());
+}
+
+#[test]
 fn each_form_of_submitting_a_cancellable_function_returns_it_if_it_is_refused() {
     let pool = ThreadPool::builder().workers(1).max_pending(1).build();
     let (event, past) = (Arc::new(Event::new()), Instant::now());

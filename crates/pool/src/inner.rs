@@ -14,7 +14,7 @@ use interlock_wait::{
 };
 
 use crate::core::PoolCore;
-use crate::panics::{Panics, quietly};
+use crate::panics::{Panics, contained};
 use crate::step::{set_worker, step};
 use crate::table::Stats;
 use crate::task_error::SubmitError;
@@ -105,8 +105,8 @@ impl Drop for Queued {
 #[cold]
 fn lose(work: Arc<dyn Work>) {
     LOST.set(work.pool());
-    quietly(|| work.lose());
-    quietly(|| drop(work));
+    contained(|| work.lose());
+    contained(|| drop(work));
 }
 
 /// Runs a task that a worker took, if the worker `has_begun` with it. No panic of the program's code leaves this
@@ -435,7 +435,7 @@ impl Worker {
         }
         inner.as_worker(&self.name(), || {
             // Whatever panics, the worker goes on: other threads count on it until the queue is shut down and empty.
-            while quietly(|| inner.core.work(&mut self)).is_none() {
+            while contained(|| inner.core.work(&mut self)).is_none() {
                 self.recover();
             }
         });
@@ -445,7 +445,7 @@ impl Worker {
     #[cold]
     fn recover(&self) {
         if LOST.replace(0) == self.inner.number {
-            quietly(|| step(|| drop(self.inner.core.running())));
+            contained(|| step(|| drop(self.inner.core.running())));
         }
     }
 }

@@ -71,7 +71,7 @@ pub use map_error::MapError;
 #[cfg(not(loom))]
 pub use mapped::{Mapped, MappedUnordered};
 pub use outcome::{Contents, Due, Outcome, Phase, Refusal, Waited};
-pub use panics::{Panics, discard, quietly};
+pub use panics::{Panics, contained, discard};
 pub use priority_buckets::DEFAULT_PRIORITY;
 pub use reorder_buffer::{Left, ReorderBuffer};
 #[cfg(not(loom))]

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-pub use interlock_wait::discard;
+pub use interlock_wait::{contained, discard};
 
 /// The first panic of several calls, all of which are made even if others panic.
 #[derive(Default)]
@@ -63,12 +63,4 @@ impl fmt::Debug for Panics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Panics").field(&self.0.is_some()).finish()
     }
-}
-
-/// Makes a call, and lets no panic out of it. Returns `None` if there was one: the panic hook has reported it.
-pub fn quietly<R>(call: impl FnOnce() -> R) -> Option<R> {
-    let mut panics = Panics::NONE;
-    let result = panics.catch(call);
-    panics.discard();
-    result
 }

@@ -10,7 +10,7 @@ use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, RawLock, ResourceKind, WaitContext, Waiter, Wake, block, fork, spin_until};
 
 use crate::core::PoolCore;
-use crate::panics::quietly;
+use crate::panics::contained;
 
 /// A worker that watches the queue looks at it once in this many rounds of its spin.
 const LOOK_ONE_IN: u32 = 8;
@@ -135,7 +135,7 @@ impl<W, L: RawLock> PoolCore<W, L> {
     fn wait_in_turn(&self, waiter: &Arc<Waiter>) {
         let resource = self.tasks.resource(ResourceKind::Task);
         let wait = |context: &mut WaitContext<'_>| block(waiter, &resource, context, || ());
-        if quietly(|| wait(&mut WaitContext::uninterruptible())).is_none() {
+        if contained(|| wait(&mut WaitContext::uninterruptible())).is_none() {
             wait(&mut WaitContext::unwinding());
         }
     }

@@ -6,16 +6,16 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Calls a program's code. `None` if it panics.
+/// Calls a program's code, and lets no panic out of it. Returns `None` if there was one: the panic hook has reported it.
 #[cfg(not(loom))]
-pub(crate) fn contained<R>(call: impl FnOnce() -> R) -> Option<R> {
-    // Nothing of the engine's is half done: these calls are made between its steps.
+pub fn contained<R>(call: impl FnOnce() -> R) -> Option<R> {
+    // What a panic leaves half changed is dropped with the call, or is under locks that do not poison.
     catch_unwind(AssertUnwindSafe(call)).map_err(discard).ok()
 }
 
 /// In a model a panic is the model's: it has to come out.
 #[cfg(loom)]
-pub(crate) fn contained<R>(call: impl FnOnce() -> R) -> Option<R> {
+pub fn contained<R>(call: impl FnOnce() -> R) -> Option<R> {
     Some(call())
 }
 

@@ -51,7 +51,7 @@ mod wake;
 mod word_lock;
 
 pub use block::block;
-pub use contained::discard;
+pub use contained::{contained, discard};
 pub use deadline::Deadline;
 #[cfg(not(loom))]
 pub use descriptors::block_on_descriptors;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use interlock_os::child::{Child, SAME_PROGRAM};
+use interlock_pool::contained;
 use interlock_pool::process::{self as engine, Duty, Seat};
-use interlock_pool::quietly;
 use interlock_shm::Name;
 use interlock_sync::Event;
 use interlock_wait::{Deadline, WaitContext};
@@ -116,7 +116,7 @@ impl Host {
         let mut context = WaitContext::uninterruptible();
         // Whatever panics, it goes on: the pool has no other host. An observer that panics does not hear of its next wait.
         loop {
-            context = match quietly(|| self.serve_one(&mut context)) {
+            context = match contained(|| self.serve_one(&mut context)) {
                 Some(true) => WaitContext::uninterruptible(),
                 Some(false) => break,
                 None => WaitContext::unwinding(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use interlock_pool::quietly;
+use interlock_pool::contained;
 use interlock_wait::WordLock;
 
 /// The waker of the last poll.
@@ -19,7 +19,7 @@ impl Drop for Wakes {
         let waker = self.0.lock().take();
         if let Some(waker) = waker {
             // An executor that panics costs the pool nothing.
-            quietly(|| waker.wake());
+            contained(|| waker.wake());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::answer::WorkerDeath;
 use super::call::Call;
-use crate::panics::quietly;
+use crate::panics::contained;
 
 /// A task of the host. [`ProcessPool::next_duty`](super::ProcessPool::next_duty) returns them one by one.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub enum Duty<H> {
 impl<H> Duty<H> {
     /// Called if the host will not do this duty: drops what the host has left with it, which is foreign.
     pub(super) fn drop_host(self) {
-        quietly(|| match self {
+        contained(|| match self {
             Duty::Attend(call) => drop(call.take_host()),
             Duty::Room(host) => drop(host),
             _ => {}

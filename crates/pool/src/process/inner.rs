@@ -15,7 +15,7 @@ use super::finished::Finished;
 use super::state::{OnWorkerDeath, Sleep, State};
 
 use crate::core::PoolCore;
-use crate::panics::quietly;
+use crate::panics::contained;
 
 /// The settings of a pool of processes.
 #[derive(Clone, Copy, Debug)]
@@ -226,12 +226,12 @@ impl<H: Send> Drop for News<'_, H> {
         let mut duties = Vec::new();
         for (call, answer) in finished.calls.drain(..) {
             // What one waiter does to this thread is not the next one's fault.
-            if quietly(|| inner.end(&call, answer, self.own)).unwrap_or_else(|| call.has_host()) {
+            if contained(|| inner.end(&call, answer, self.own)).unwrap_or_else(|| call.has_host()) {
                 duties.push(Duty::Attend(call));
             }
         }
         for _ in 0..finished.dropped {
-            quietly(|| drop(inner.core.running()));
+            contained(|| drop(inner.core.running()));
         }
         duties.append(&mut finished.duties);
         if let Some(turn) = finished.turn {

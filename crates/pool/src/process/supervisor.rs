@@ -10,7 +10,7 @@ use super::duty::Duty;
 use super::finished::Finished;
 use super::inner::Inner;
 use super::state::{Sleep, State};
-use crate::panics::quietly;
+use crate::panics::contained;
 use crate::step::{set_worker, step};
 
 /// The stack of the supervisor, which runs no code of programs.
@@ -70,7 +70,7 @@ impl<H: Send + 'static> Inner<H> {
         let mut context = WaitContext::uninterruptible();
         // Whatever panics, it goes on: the pool has no other supervisor. An observer that panics does not hear of its next sleep.
         loop {
-            context = match quietly(|| self.look_and_sleep(&mut context)) {
+            context = match contained(|| self.look_and_sleep(&mut context)) {
                 Some(true) => WaitContext::uninterruptible(),
                 Some(false) => break,
                 None => WaitContext::unwinding(),

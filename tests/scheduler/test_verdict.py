@@ -130,6 +130,25 @@ def test_the_verdict_comes_when_the_last_other_thread_has_ended() -> None:
     assert "nobody can wake one" in said
 
 
+def test_no_verdict_if_the_last_other_thread_puts_and_ends_while_the_scheduler_asks_c418() -> None:
+    said = run(
+        "from interlock import _scheduler_calls\n"
+        "asks = _scheduler_calls.has_other_threads\n"
+        "def after_a_put(states):\n"
+        "    if not puts: return asks(states)\n"
+        "    thread = threading.Thread(target=empty.put, args=(puts.pop(),))\n"
+        "    thread.start(); thread.join()\n"
+        "    return False\n"
+        "_scheduler_calls.has_other_threads, puts = after_a_put, [5, 6]\n"
+        "def gets():\n"
+        "    for _ in range(3): print((yield get(empty)))\n"
+        "scheduler.spawn(gets())\n"
+        "verdict()\n"
+    )
+    assert said.splitlines()[:2] == ["6", "5"]
+    assert "nobody can wake one" in said.splitlines()[2]
+
+
 def test_another_thread_may_still_put() -> None:
     scheduler, empty = Scheduler(), queue.Queue[int]()
     task = scheduler.spawn(waits_for(get(empty)))

@@ -276,11 +276,13 @@ impl Run<'_> {
     fn all(&self, py: Python<'_>) -> PyResult<()> {
         let mut checks = Checks::new();
         let mut rounds = 0u32;
+        let mut was_alone = false;
         loop {
             // close() may also have ended the task: another thread may call it, or a task that goes on.
             if self.is_over(py) {
                 return Ok(());
             }
+            let was_alone_before = std::mem::take(&mut was_alone);
             let prospect = self.shared.turns.get(py).lock().look();
             match prospect.map_err(errors::os_error)? {
                 Prospect::Round => {
@@ -304,18 +306,29 @@ impl Run<'_> {
                     }
                 }
                 Prospect::SleepForOthers(poll) => {
-                    if !HAS_OTHERS
-                        .get(py)?
-                        .call1((resume::threads_known(py),))?
-                        .is_truthy()?
-                    {
-                        self.shared.turns.get(py).lock().wake_up();
+                    if self.has_others(py)? {
+                        self.sleep(py, &poll, Deadline::after(ASK_AGAIN))?;
+                        continue;
+                    }
+                    self.shared.turns.get(py).lock().wake_up();
+                    if was_alone_before {
                         return Err(self.verdict(py));
                     }
-                    self.sleep(py, &poll, Deadline::after(ASK_AGAIN))?;
+                    // The last other thread may have woken a task, and ended, after this look.
+                    was_alone = true;
                 }
             }
         }
+    }
+
+    /// Returns whether anything but the tasks of this thread may run Python code.
+    fn has_others(&self, py: Python<'_>) -> PyResult<bool> {
+        let answer = HAS_OTHERS.get(py)?.call1((resume::threads_known(py),));
+        let has_others = answer.and_then(|answer| answer.is_truthy());
+        if has_others.is_err() {
+            self.shared.turns.get(py).lock().wake_up();
+        }
+        has_others
     }
 
     fn sleep(&self, py: Python<'_>, poll: &Poll, deadline: Deadline) -> PyResult<()> {

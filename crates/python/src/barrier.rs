@@ -90,8 +90,8 @@ impl Barrier {
     /// Wait for the other parties, and return the index of arrival, from 0 to parties - 1.
     ///
     /// Blocks until all have arrived, for at most `timeout` seconds (None: the timeout of the barrier, if any). Raises
-    /// BrokenBarrierError if the barrier is broken, or is broken or reset during the wait. A timeout or an interrupt
-    /// breaks it.
+    /// BrokenBarrierError if the barrier is broken, or is broken or reset during the wait. A timeout breaks it. An
+    /// exception of a signal handler does not: the others wait on for another thread.
     #[pyo3(signature = (timeout = None))]
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();

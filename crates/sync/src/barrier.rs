@@ -59,6 +59,17 @@ pub struct Retired {
     pub broken: bool,
 }
 
+/// Why a party gives up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GivesUp {
+    /// Its time is over. This breaks the barrier.
+    TimedOut,
+    /// The host raises an exception in its thread. The others wait on for another party, as in Python.
+    Interrupted,
+    /// Its task was dropped, or its host has panicked. This breaks the barrier.
+    Gone,
+}
+
 struct State {
     parties: usize,
     phase: Phase,
@@ -177,17 +188,22 @@ impl<R: RawLock> Barrier<R> {
         };
         passed.map_err(|error| match error {
             Broken::TimedOut => BarrierError::TimedOut,
+            Broken::Interrupted => {
+                // An observer has refused the wait.
+                self.abort();
+                BarrierError::Broken
+            }
             _ => BarrierError::Broken,
         })
     }
 
-    /// Ends a wait without a notification. This breaks the barrier, unless the round had already ended.
+    /// Ends a wait without a notification, unless the round had already ended.
     fn give_up(
         &self,
         waiter: &Arc<Waiter>,
         round: &Arc<Round>,
         index: usize,
-        wake: Wake,
+        why: GivesUp,
     ) -> Result<(), Broken> {
         let mut state = self.state.lock();
         // In one step with the removal: `retire` counts this party as one that continues elsewhere.
@@ -195,16 +211,20 @@ impl<R: RawLock> Barrier<R> {
             return Err(Broken::Retired(index));
         }
         let in_time = !state.waiters.remove(waiter);
-        if !in_time {
-            // In one step with the removal: otherwise the round could fill up in between, and count this party.
+        // In one step with the removal: otherwise the round could fill up in between, and count this party.
+        if in_time {
+            drop(state);
+        } else if why == GivesUp::Interrupted {
+            state.waiting -= 1;
+        } else {
             let wakeups = state.break_round(Phase::Broken);
             drop(state);
             wakeups.into_iter().for_each(Wakeups::run);
         }
-        match wake {
-            Wake::Interrupted => Err(Broken::Interrupted),
-            _ if in_time => Ok(()),
-            _ => Err(Broken::TimedOut),
+        match why {
+            GivesUp::TimedOut if in_time => Ok(()),
+            GivesUp::TimedOut => Err(Broken::TimedOut),
+            GivesUp::Interrupted | GivesUp::Gone => Err(Broken::Interrupted),
         }
     }
 
@@ -280,7 +300,7 @@ impl<R: RawLock> Stepwise for Barrier<R> {
         };
         let wake = block(&waiter, self, context, || {
             // The panic goes on in place of the error.
-            let _ = self.give_up(&waiter, &round, index, Wake::Interrupted);
+            let _ = self.give_up(&waiter, &round, index, GivesUp::Gone);
         });
         if self.state.lock().is_retired_with(&round) {
             return Err(Broken::Retired(index));
@@ -292,7 +312,8 @@ impl<R: RawLock> Stepwise for Barrier<R> {
                 self.abort();
                 return Err(Broken::Broken);
             }
-            wake => self.give_up(&waiter, &round, index, wake)?,
+            Wake::TimedOut => self.give_up(&waiter, &round, index, GivesUp::TimedOut)?,
+            Wake::Interrupted => self.give_up(&waiter, &round, index, GivesUp::Interrupted)?,
         }
         let broken = *round.broken.lock();
         if broken {
@@ -327,7 +348,7 @@ impl<R: RawLock> TaskLine for Party<'_, R> {
         match &self.joined {
             Some((round, index)) => {
                 // No caller is left to get the error.
-                let _ = self.barrier.give_up(waiter, round, *index, Wake::Interrupted);
+                let _ = self.barrier.give_up(waiter, round, *index, GivesUp::Gone);
             }
             None => {
                 self.barrier.state.lock().early.remove(waiter);

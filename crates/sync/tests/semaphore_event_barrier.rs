@@ -193,11 +193,25 @@ fn a_party_that_gives_up_breaks_the_barrier_until_it_is_reset() {
     assert_eq!(barrier.wait(), Err(BarrierError::Broken));
     barrier.reset();
     assert!(!barrier.is_broken());
-    let result = arrive(
-        &barrier,
-        &mut WaitContext::hosted(Deadline::NEVER, &mut Runs(|| true)),
-    );
-    assert_eq!((result, barrier.is_broken()), (Err(Broken::Interrupted), true));
+}
+
+#[test]
+fn a_party_that_is_interrupted_leaves_the_others_waiting() {
+    let barrier = Barrier::new(3);
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| barrier.wait());
+        eventually(|| barrier.waiting() == 1);
+        let mut interrupts = Runs(|| true);
+        let result = arrive(
+            &barrier,
+            &mut WaitContext::hosted(Deadline::NEVER, &mut interrupts),
+        );
+        assert_eq!(result, Err(Broken::Interrupted));
+        assert_eq!((barrier.waiting(), barrier.is_broken()), (1, false));
+        let second = scope.spawn(|| barrier.wait());
+        assert_eq!(barrier.wait().unwrap() + second.join().unwrap().unwrap(), 3);
+        assert_eq!(first.join().unwrap(), Ok(0));
+    });
 }
 
 #[test]

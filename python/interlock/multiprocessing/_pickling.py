@@ -49,6 +49,8 @@ CONNECTIONS = "multiprocessing.connection"
 QUEUES = "multiprocessing.queues"
 """The modules in which programs set another pickler. A worker does not load them: then there is no other pickler."""
 _PROTOCOL = 5
+_KEEPS_READ_ONLY = pickle.DEFAULT_PROTOCOL >= _PROTOCOL
+"""Whether a read-only array is read-only in the receiver. It is not with the older protocols, which know no buffers."""
 _LARGE = 64 << 10
 """From this many bytes on, a buffer travels beside the pickle. The pickler, too, writes smaller objects together."""
 
@@ -107,8 +109,10 @@ def dump(obj: object, where: str = CONNECTIONS) -> bytes | tuple[list[Any], list
         if "contiguous" not in str(error):
             raise
         is_done = False
+    except _WantsOlderProtocolError:
+        is_done = False
     if not is_done:
-        return dumps(obj, where)  # an older protocol may not need that buffer
+        return dumps(obj, where)  # the older protocol needs no buffer
     pickler.clear_memo()
     message: bytes | tuple[list[Any], list[Any]]
     if len(parts) == 1 and not buffers:
@@ -125,16 +129,29 @@ def dump_by(pickler: Any, obj: object) -> tuple[list[Any], list[Any]]:
     """Pickle an object for a message, with a pickler of the class `pickler`."""
     parts = _Parts()
     buffers: list[Any] = []
-    pickler(parts, _PROTOCOL, True, _keeper(buffers)).dump(obj)
+    try:
+        pickler(parts, _PROTOCOL, True, _keeper(buffers)).dump(obj)
+        is_done = True
+    except _WantsOlderProtocolError:
+        is_done = False
+    if not is_done:
+        parts, buffers = _Parts(), []
+        pickler(parts, pickle.DEFAULT_PROTOCOL).dump(obj)
     return parts[:], buffers
 
 
+class _WantsOlderProtocolError(Exception):
+    """The pickle would contain a buffer that is read-only in the receiver, and is not with the standard pickle."""
+
+
 def _keeper(buffers: list[Any]) -> Callable[[PickleBuffer], bool]:
-    """Return a callback that tells a pickler whether a buffer belongs into the pickle. Large ones go to `buffers`."""
+    """Return a callback that tells a pickler whether a buffer belongs into the pickle. The others go to `buffers`."""
 
     def is_inside(buffer: PickleBuffer) -> bool:
         view = buffer.raw()
         if view.nbytes < _LARGE:
+            if view.readonly and not _KEEPS_READ_ONLY:
+                raise _WantsOlderProtocolError
             return True
         buffers.append(view)
         return False

@@ -16,7 +16,7 @@ use interlock_wait::primitive::global::{AtomicBool, Ordering};
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes};
+use pyo3::types::{PyByteArray, PyBytes, PyType};
 
 use super::access::Access;
 use super::family::{Family, SharedHandle, open};
@@ -213,6 +213,20 @@ impl Lent {
             .ok_or_else(|| PyBufferError::new_err("the message is gone"))?;
         // SAFETY: the object has the bytes until it is dropped, for this process alone.
         unsafe { fill(slf, view, bytes, is_read_only, flags) }
+    }
+
+    /// Pickles as the object that a pickle with the bytes inside has in its place.
+    fn __reduce_ex__<'py>(
+        slf: &Bound<'py, Self>,
+        _protocol: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyType>, (Bound<'py, PyAny>,))> {
+        let py = slf.py();
+        let kind = match slf.get().access {
+            Access::ReadOnly => py.get_type::<PyBytes>(),
+            Access::Writable | Access::WritableLater => py.get_type::<PyByteArray>(),
+        };
+        let bytes = py.get_type::<PyBytes>().call1((slf,))?;
+        Ok((kind, (bytes,)))
     }
 }
 

@@ -1,5 +1,8 @@
 //! The access of a receiver to a buffer that has arrived.
 
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyType};
+
 /// The allowed access to the bytes of [`Lent`](super::bytes::Lent).
 #[derive(Clone, Copy)]
 pub(super) enum Access {
@@ -18,6 +21,14 @@ impl Access {
             false => Access::Writable,
             true if cfg!(Py_3_14) => Access::ReadOnly,
             true => Access::WritableLater,
+        }
+    }
+
+    /// Returns the type that an unpickler makes of bytes with this access.
+    pub(super) fn plain_type(self, py: Python<'_>) -> Bound<'_, PyType> {
+        match self {
+            Access::ReadOnly => py.get_type::<PyBytes>(),
+            Access::Writable | Access::WritableLater => py.get_type::<PyByteArray>(),
         }
     }
 }

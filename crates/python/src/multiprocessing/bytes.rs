@@ -158,28 +158,17 @@ pub(super) struct Lent {
     is_viewed: AtomicBool,
 }
 
-enum Memory {
-    Loan {
-        loan: Arc<Loan>,
-        place: Range<usize>,
-    },
+pub(super) enum Memory {
+    /// A part of what is lent.
+    Loan(Arc<Loan>, Range<usize>),
     /// No other code has it, so it keeps its length.
     Copy(Py<PyByteArray>),
 }
 
 impl Lent {
-    pub(super) fn new(loan: &Arc<Loan>, place: Range<usize>, access: Access) -> Self {
-        let loan = Arc::clone(loan);
+    pub(super) fn of(memory: Memory, access: Access) -> Self {
         Lent {
-            memory: Memory::Loan { loan, place },
-            access,
-            is_viewed: AtomicBool::new(false),
-        }
-    }
-
-    pub(super) fn copied(bytes: Bound<'_, PyByteArray>, access: Access) -> Self {
-        Lent {
-            memory: Memory::Copy(bytes.unbind()),
+            memory,
             access,
             is_viewed: AtomicBool::new(false),
         }
@@ -188,7 +177,7 @@ impl Lent {
     fn bytes(&self, py: Python<'_>) -> Option<(*mut u8, usize)> {
         match &self.memory {
             Memory::Copy(bytes) => Some((bytes.bind(py).data(), bytes.bind(py).len())),
-            Memory::Loan { loan, place } => {
+            Memory::Loan(loan, place) => {
                 let address = loan.address().filter(|_| place.end <= loan.len())?;
                 // SAFETY: the range lies inside of what is lent.
                 Some((unsafe { address.as_ptr().add(place.start) }, place.len()))
@@ -218,15 +207,10 @@ impl Lent {
     /// Pickles as the object that a pickle with the bytes inside has in its place.
     fn __reduce_ex__<'py>(
         slf: &Bound<'py, Self>,
-        _protocol: &Bound<'py, PyAny>,
+        _protocol: i32,
     ) -> PyResult<(Bound<'py, PyType>, (Bound<'py, PyAny>,))> {
-        let py = slf.py();
-        let kind = match slf.get().access {
-            Access::ReadOnly => py.get_type::<PyBytes>(),
-            Access::Writable | Access::WritableLater => py.get_type::<PyByteArray>(),
-        };
-        let bytes = py.get_type::<PyBytes>().call1((slf,))?;
-        Ok((kind, (bytes,)))
+        let bytes = slf.py().get_type::<PyBytes>().call1((slf,))?;
+        Ok((slf.get().access.plain_type(slf.py()), (bytes,)))
     }
 }
 
@@ -302,12 +286,8 @@ impl SharedStorage {
         let Some(start) = storage.address() else {
             return Err(PyBufferError::new_err("the storage is gone"));
         };
-        let (start, length) = (start.as_ptr().cast::<c_void>(), storage.len().cast_signed());
         // SAFETY: the view keeps the object alive, and that the bytes. They are the program's, as those of a `memoryview` are: it
         // orders the accesses of its threads and processes.
-        match unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, length, 0, flags) } {
-            0 => Ok(()),
-            _ => Err(PyErr::fetch(slf.py())),
-        }
+        unsafe { fill(slf, view, (start.as_ptr(), storage.len()), false, flags) }
     }
 }

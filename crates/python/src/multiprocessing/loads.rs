@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyByteArray;
 
 use super::access::Access;
-use super::bytes::Lent;
+use super::bytes::{Lent, Memory};
 use super::large::{array_of_part, bytes_of_part};
 use crate::imported::Imported;
 
@@ -98,12 +98,15 @@ pub(super) fn load_with_buffers(py: Python<'_>, taken: Taken) -> PyResult<Bound<
         true => Loan::of(taken).map(Arc::new),
         false => Err(taken),
     };
-    let memory = |place: Range<usize>, access| match &loan {
-        Ok(loan) => Lent::new(loan, place, access).into_pyobject(py),
-        Err(taken) => {
-            let copy = taken.with_bytes(|bytes| PyByteArray::new(py, bytes.get(place).unwrap_or_default()));
-            Lent::copied(copy, access).into_pyobject(py)
-        }
+    let memory = |place: Range<usize>, access| {
+        let memory = match &loan {
+            Ok(loan) => Memory::Loan(Arc::clone(loan), place),
+            Err(taken) => {
+                let copy = |bytes: &[u8]| PyByteArray::new(py, bytes.get(place).unwrap_or_default());
+                Memory::Copy(taken.with_bytes(copy).unbind())
+            }
+        };
+        Lent::of(memory, access).into_pyobject(py)
     };
     let objects = buffers.into_iter().map(|buffer| match buffer {
         Arrived::Object(object) => Ok(object),

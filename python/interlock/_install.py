@@ -16,7 +16,7 @@ may need. So nothing is imported here before it is needed, not even `__future__`
 import os
 import sys
 
-from interlock._when_imported import WhenImported, is_running, is_shadowed, is_standard, withdraw
+from interlock._when_imported import WhenImported, is_running, is_standard, stays_standard, withdraw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -325,7 +325,7 @@ def _install(
     # Everything that can raise comes first. Importing one of the modules may import another of them.
     plan: dict[str, Patched] = {}
     for name in added:
-        if name in sys.modules and not is_shadowed(name):
+        if name in sys.modules and not stays_standard(name):
             __import__(_ours(name))
             plan |= _compare(name)
     user, std = _captured(plan)
@@ -383,7 +383,7 @@ def _patch_pending(name: str) -> None:
     """Patch a pending module if it has been imported; called after an import of that module or of ours."""
     if sys.modules.get(name) is None or any(is_running(part) for part in _PARTS.get(name, ())):
         return  # we are called again at the end of the part's import
-    if is_shadowed(name):
+    if stays_standard(name):
         return
     try:
         __import__(_ours(name))  # if this is its first import, the end of that import patches it

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _bootstrap: "Any" = _frozen_importlib  # typeshed does not know all of it
 
-__all__ = ["WhenImported", "is_running", "is_shadowed", "is_standard", "withdraw"]
+__all__ = ["WhenImported", "is_running", "is_standard", "stays_standard", "withdraw"]
 
 _BOTH = ("threading", "queue")
 _BUILT_ON: "dict[str, tuple[str, ...]]" = {
@@ -87,8 +87,15 @@ def withdraw() -> None:
             _bootstrap._find_spec = _wrapped.pop(_bootstrap._find_spec)
 
 
-def is_shadowed(name: str) -> bool:
-    """Whether the program has a module of its own under this name, or under that of a module it is built on."""
+def stays_standard(name: str) -> bool:
+    """Whether Interlock has to leave the standard module of this name as it is.
+
+    The program has a module of its own under this name, or under that of a module it is built on. Or the main thread
+    has ended: then executors can't register with `threading` any more, so ours can't be loaded.
+    """
+    if name.startswith("concurrent.futures") and "interlock.concurrent.futures" not in sys.modules:
+        if getattr(sys.modules.get("threading"), "_SHUTTING_DOWN", False):
+            return True
     return not all(map(is_standard, (name, *_BUILT_ON.get(name, ("threading",)))))
 
 

@@ -10,7 +10,7 @@ from multiprocessing import util
 from types import FunctionType
 
 from interlock._lifecycle import is_too_late_for, when_gone, when_gone_or_at_exit
-from interlock._originals import is_original, originals, warning_as
+from interlock._originals import is_original, line_of_warning, originals, warning_as
 from interlock._stand_in import StandIn
 
 TYPE_CHECKING = False
@@ -177,7 +177,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         elif self._state == RUN and self._interlock_crew.track is None:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
-    __del__ = warning_as(__del__, _StdPool.__del__)
+    __del__ = warning_as(__del__, _StdPool.__del__, line_of_warning(_StdPool.__del__, _state=_RUN))
 
     def _repopulate_pool(self) -> None:
         if self._interlock_crew is None:

@@ -233,6 +233,14 @@ class _Relay:
     def __getattr__(self, name: str) -> "Any":
         return getattr(self._loader, name)
 
+    def __repr__(self) -> str:
+        return repr(self._loader)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> "Any":
+        """The loader's class, for `isinstance()`: a program may look a module up without importing it."""
+        return type(self._loader)
+
     def exec_module(self, module: "ModuleType") -> None:
         self._spec.loader = module.__loader__ = self._loader
         name = self._spec.name

@@ -97,3 +97,23 @@ def test_a_library_under_another_name_and_in_a_zip_file_is_the_standard_one(chec
         assert queue.__file__.startswith(archive) and threading.__file__.startswith(os.path.abspath("library"))
         assert queue.Queue is interlock.queue.Queue and threading.Lock is interlock.threading.Lock
         """)
+
+
+def test_a_module_that_is_looked_up_has_the_ordinary_loader(check: Check) -> None:
+    check("""
+        import interlock, sys
+        from importlib.machinery import SourceFileLoader
+        from importlib.util import find_spec, module_from_spec
+        interlock.install(only=["threading", "queue"])
+        assert "queue" not in sys.modules
+        for name in "queue", "threading":
+            spec = find_spec(name)
+            assert isinstance(spec.loader, SourceFileLoader) and "SourceFileLoader" in repr(spec), spec
+            assert spec.loader.get_source(name) and spec.loader.path == spec.origin
+        module = module_from_spec(find_spec("queue"))
+        find_spec("queue").loader.exec_module(module)
+        assert module.Queue.__module__ == "queue"
+        import queue, threading
+        assert queue.Queue is interlock.queue.Queue and threading.Lock is interlock.threading.Lock
+        assert type(queue.__loader__) is type(queue.__spec__.loader) is SourceFileLoader
+        """)

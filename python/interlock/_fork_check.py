@@ -10,7 +10,6 @@ import sys
 import threading
 from _thread import _count, get_ident
 from _warnings import warn
-from contextlib import suppress
 from time import thread_time
 from types import FrameType, GetSetDescriptorType, MemberDescriptorType
 
@@ -183,8 +182,10 @@ class _Class:
         found = [(name, own[name]) for name in self._names if name in own]
         found += [(name, lock) for name, lock in self._locks if name not in own]
         for name, slot in self._slots:
-            with suppress(AttributeError):
+            try:  # noqa: SIM105  `suppress` would load modules that `threading` does not load
                 found.append((name, slot.__get__(thing)))
+            except AttributeError:
+                pass
         return found
 
 

@@ -16,7 +16,7 @@ may need. So nothing is imported here before it is needed, not even `__future__`
 import os
 import sys
 
-from interlock._when_imported import WhenImported, is_running, withdraw
+from interlock._when_imported import WhenImported, is_running, is_standard, stays_standard, withdraw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def install(*, only: "Iterable[str] | None" = None, strict: bool = False) -> "In
         ValueError: ``only`` names a module that Interlock does not replace.
         InstallError: see ``strict``.
         ImportError: Interlock's own modules cannot be loaded. If a module of ours fails only while it loads for a
-            pending module, the import of that module raises the error, and the module is no longer installed.
+            pending module, a line on standard error says so, and the standard module stays as it is.
 
     After an exception nothing has changed. Warns once, with `InterlockWarning`, if modules outside the standard
     library have already imported original names. Does not block; call it from one thread at a time.
@@ -184,6 +184,7 @@ def install(*, only: "Iterable[str] | None" = None, strict: bool = False) -> "In
         added=added,
         pending=tuple(name for name in REPLACED if name in _pending),
         names={name: _patched_names(name) for name in added if name in _active},
+        shadowed=tuple(name for name in REPLACED if name in sys.modules and not is_standard(name)),
         captured=captured,
         captured_stdlib=captured_stdlib,
         threads=threads,
@@ -324,7 +325,7 @@ def _install(
     # Everything that can raise comes first. Importing one of the modules may import another of them.
     plan: dict[str, Patched] = {}
     for name in added:
-        if name in sys.modules:
+        if name in sys.modules and not stays_standard(name):
             __import__(_ours(name))
             plan |= _compare(name)
     user, std = _captured(plan)
@@ -382,6 +383,8 @@ def _patch_pending(name: str) -> None:
     """Patch a pending module if it has been imported; called after an import of that module or of ours."""
     if sys.modules.get(name) is None or any(is_running(part) for part in _PARTS.get(name, ())):
         return  # we are called again at the end of the part's import
+    if stays_standard(name):
+        return
     try:
         __import__(_ours(name))  # if this is its first import, the end of that import patches it
         if not _is_complete(sys.modules[_ours(name)]):
@@ -390,9 +393,12 @@ def _patch_pending(name: str) -> None:
         if pending is not None:
             pending.cancel()
             _apply(_compare(name))
-    except BaseException:
+    except BaseException as error:
         _remove((name,))
-        raise
+        if not isinstance(error, Exception):
+            raise
+        # The program imports the standard module, which is there.
+        _say(f"the standard {name} stays in use: {type(error).__name__}: {error}")
 
 
 def _is_complete(ours: "ModuleType") -> bool:

@@ -33,6 +33,7 @@ __all__ = [
     "at_exit_before_threads_end",
     "before_fork",
     "begin_child",
+    "is_too_late_for",
     "run_exit_handlers",
     "when_forked_by_multiprocessing",
     "when_gone",
@@ -83,6 +84,15 @@ def at_exit_before_threads_end(function: Callable[[], None]) -> None:
     import threading
 
     threading._register_atexit(function)  # type: ignore[attr-defined]
+
+
+def is_too_late_for(module: str) -> bool:
+    """Whether the main thread ended before this module of ours was imported, which needs executors.
+
+    Their modules register with `threading`, which refuses that from then on. So does the standard one.
+    """
+    threading: Any = sys.modules["threading"]
+    return threading._SHUTTING_DOWN and module not in sys.modules
 
 
 def at_exit_after_children_end(thing: object, function: Callable[..., object]) -> None:

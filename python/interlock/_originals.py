@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["is_original", "methods_of", "originals", "standing_at", "warning_as"]
+__all__ = ["is_original", "line_of_warning", "methods_of", "originals", "standing_at", "warning_as"]
 
 _HOMES = frozenset(
     {
@@ -118,30 +118,50 @@ def _is_unchanged(what: Any) -> bool:
     return not callable(what) or (type(what).__module__ == "builtins" and not isinstance(what, MethodType))
 
 
-def standing_at(code: CodeType, place: Any) -> CodeType:
-    """Give code the position of a standard function: tracebacks and warnings name that function's first line."""
+def standing_at(code: CodeType, place: Any, line: int | None = None) -> CodeType:
+    """Give code the position of a standard function: tracebacks and warnings name that line, or its first one."""
     units = len(code.co_code) // 2
-    # Entries without columns, each for at most 8 units of code, all on the same line.
-    table = b"".join(bytes((0xE8 | min(8, units - done) - 1, 0)) for done in range(0, units, 8))
     there = place.__code__
+    # Entries without columns, each for at most 8 units of code, all on the same line.
+    table = bytearray()
+    for done in range(0, units, 8):
+        table += bytes((0xE8 | min(8, units - done) - 1, 0))
+    if line is not None and 0 < line - there.co_firstlineno < 32:
+        table[1] = (line - there.co_firstlineno) << 1  # the entry's distance from the first line
     return code.replace(
-        co_filename=there.co_filename, co_firstlineno=there.co_firstlineno, co_linetable=table
+        co_filename=there.co_filename,
+        co_firstlineno=there.co_firstlineno,
+        co_linetable=bytes(table),
+        co_qualname=there.co_qualname,
     )
 
 
-def warning_as(function: Any, place: Any) -> Any:
-    """Return a function that warns from the module and the line where a standard one begins: filters may name these.
+def warning_as(function: Any, place: Any, line: int | None = None) -> Any:
+    """Return a function that warns from the module and the line where a standard one does: filters may name these.
 
-    Its global names are those of that module. If an agent has wrapped the standard function, returns the function.
+    Its name and its global names are those of the standard one. `line`: if None, the function's first. If an agent has
+    wrapped the standard function, returns the function.
     """
     if not is_original(place):
         return function
     moved = FunctionType(
-        standing_at(function.__code__, place),
+        standing_at(function.__code__, place, line),
         place.__globals__,
         function.__name__,
         function.__defaults__,
         function.__closure__,
     )
-    moved.__qualname__, moved.__doc__ = function.__qualname__, function.__doc__
+    moved.__qualname__, moved.__doc__ = place.__qualname__, function.__doc__
     return moved
+
+
+def line_of_warning(finalizer: Any, **attributes: Any) -> int | None:
+    """Return the line where a standard ``__del__(self, _warn)`` warns about an object with these attributes."""
+    lines: list[int] = []
+
+    def warn(*_: object, **__: object) -> None:
+        lines.append(sys._getframe(1).f_lineno)
+
+    if is_original(finalizer):
+        finalizer(SimpleNamespace(**attributes), warn)
+    return lines[0] if lines else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from interlock._originals import is_original
+from interlock._when_imported import is_standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ class Patched:
 
 
 def compare(modules: Iterable[str]) -> dict[str, Patched]:
-    """Return the changes to each of these standard modules. Names that this version's module lacks are added."""
-    return {module: _differences(module) for module in modules}
+    """Return the changes to each of these standard modules. Names that this version's module lacks are added.
+
+    A module that the program has in place of one of them (`_queue`) is left out.
+    """
+    return {module: _differences(module) for module in modules if is_standard(module)}
 
 
 def _differences(name: str) -> Patched:

@@ -46,6 +46,8 @@ class InstallReport(SimpleNamespace):
         pending: the modules in ``modules`` that had not been imported when the call returned. Interlock patches each
             when it is imported, before any other code can see it.
         names: the patched names of each module in ``added`` that is not pending.
+        shadowed: the names under which the program had imported a module of its own (a ``queue.py``). Interlock
+            leaves such a module, and the standard modules that are built on its name, as they are.
         captured: the modules outside the standard library that had already imported original objects
             (``from threading import Lock``), each with the names under which it holds them. These names keep
             the originals; to have them replaced, install earlier.
@@ -60,6 +62,7 @@ class InstallReport(SimpleNamespace):
     added: tuple[str, ...]
     pending: tuple[str, ...]
     names: Mapping[str, Sequence[str]]
+    shadowed: tuple[str, ...]
     captured: Mapping[str, Sequence[str]]
     captured_stdlib: Mapping[str, Sequence[str]]
     threads: tuple[str, ...]
@@ -72,6 +75,7 @@ class InstallReport(SimpleNamespace):
         added: tuple[str, ...] = (),
         pending: tuple[str, ...] = (),
         names: Mapping[str, Sequence[str]] = _NONE,
+        shadowed: tuple[str, ...] = (),
         captured: Mapping[str, Sequence[str]] = _NONE,
         captured_stdlib: Mapping[str, Sequence[str]] = _NONE,
         threads: tuple[str, ...] = (),
@@ -85,6 +89,7 @@ class InstallReport(SimpleNamespace):
             added=added,
             pending=pending,
             names=names,
+            shadowed=shadowed,
             captured=captured,
             captured_stdlib=captured_stdlib,
             threads=threads,
@@ -109,6 +114,8 @@ class InstallReport(SimpleNamespace):
         lines = [f"installed: {', '.join(self.modules) or 'nothing'}"]
         if self.pending:
             lines.append(f"patched when imported: {', '.join(self.pending)}")
+        if self.shadowed:
+            lines.append(f"modules of the program itself, left alone: {', '.join(self.shadowed)}")
         if self.captured:
             lines.append(f"already imported: {describe(self.captured)}")
         if self.captured_stdlib:

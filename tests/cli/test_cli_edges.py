@@ -121,3 +121,34 @@ def test_the_doctor_names_what_is_replaced_and_what_is_not(launcher: Launcher) -
     assert "Pool" in next(line for line in lines.values() if line.startswith("multiprocessing.dummy"))
     assert "Lock" in lines["multiprocessing"]
     assert "Popen" in lines["subprocess"]
+
+
+@pytest.mark.parametrize(
+    "options", [("-W", "always"), ("-W", "error::ResourceWarning")], ids=["warns", "raises"]
+)
+@pytest.mark.parametrize("pool", ["ThreadPool", "Pool"])
+def test_a_pool_that_was_not_closed_is_warned_of_in_the_same_place(
+    launcher: Launcher, pool: str, options: tuple[str, ...]
+) -> None:
+    launcher.write(
+        "program.py",
+        f"""
+        import gc
+        from multiprocessing.pool import {pool}
+
+        if __name__ == "__main__":
+            pool = {pool}(1)
+            pool.map(abs, [-1])
+            del pool
+            gc.collect()
+        """,
+    )
+    plain = launcher.run("program.py", options=options)
+    ours = launcher.interlock("run", "program.py", options=options)
+
+    def shown(errors: str) -> list[str]:
+        """Return the lines about the pool, without addresses, and without the marks under the code of an error."""
+        return [line.partition(" at 0x")[0] for line in errors.splitlines() if "pool" in line]
+
+    assert (ours.status, shown(ours.err)) == (plain.status, shown(plain.err))
+    assert "pool.py" in ours.err

@@ -186,3 +186,40 @@ def test_the_installed_command_does_the_same(launcher: Launcher) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == launcher.run("script.py", "a")
+
+
+@pytest.mark.parametrize("where", ["threading.Thread(target=late).start()", "atexit.register(work)"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "import asyncio; print(asyncio.run(asyncio.sleep(0, 1)))",
+        "import concurrent.futures as f; future = f.Future(); future.set_result(2); print(future.result())",
+        "from concurrent.futures import ThreadPoolExecutor as Pool; print(Pool(1).submit(int).result())",
+        "from concurrent.futures import ProcessPoolExecutor as Pool; print(Pool(1).submit(int).result())",
+        "from multiprocessing.pool import ThreadPool; print(ThreadPool(1).map(abs, [-1]))",
+        "import queue; q = queue.Queue(); q.put(1); print(q.get())",
+        "import subprocess; print(subprocess.run(['true']).returncode)",
+    ],
+)
+def test_a_module_is_first_imported_when_the_main_thread_has_ended(
+    launcher: Launcher, where: str, what: str
+) -> None:
+    launcher.write(
+        "program.py",
+        f"""
+        import atexit, threading
+
+        def work():
+            try:
+                {what}
+            except RuntimeError as error:
+                print(error)
+
+        def late():
+            threading.main_thread().join()
+            work()
+
+        {where}
+        """,
+    )
+    assert launcher.same("program.py", options=("-W", "ignore")).out

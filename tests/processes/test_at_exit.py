@@ -111,3 +111,45 @@ def test_an_executor_that_has_ended_is_forgotten(run: Run) -> None:
             print([thread() for thread in threads], len(standard._threads_wakeups))
     """
     assert run(program, "fork") == "[None, None, None] 0\n"
+
+
+_LATE = {
+    "a thread": """
+            def late():
+                threading.main_thread().join()
+                work()
+
+            threading.Thread(target=late).start()
+    """,
+    "a handler": """
+            atexit.register(work)
+    """,
+}
+
+
+@pytest.mark.parametrize(
+    "imported", ["", "from multiprocessing.pool import Pool, ThreadPool"], ids=["late", "before"]
+)
+@pytest.mark.parametrize("where", _LATE)
+def test_the_first_pool_is_made_when_the_main_thread_has_ended(run: Run, where: str, imported: str) -> None:
+    """It needs modules of executors, which can't be imported any more."""
+    program = f"""
+        import multiprocessing
+        {imported}
+        import atexit, threading
+
+        def work():
+            with multiprocessing.get_context(METHOD).Pool(2) as pool:
+                print(pool.map(abs, [-1, -2]), pool.apply(len, ("abc",)))
+                try:
+                    pool.apply(int, ("x",))
+                except ValueError as error:
+                    print(error)
+            from multiprocessing.pool import ThreadPool
+            with ThreadPool(2) as pool:
+                print(pool.map(abs, [-3]))
+
+        def main():
+            {_LATE[where].strip()}
+    """
+    assert run(program, "fork") == "[1, 2] 3\ninvalid literal for int() with base 10: 'x'\n[3]\n"

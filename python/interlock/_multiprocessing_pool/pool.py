@@ -9,8 +9,8 @@ from abc import ABCMeta
 from multiprocessing import util
 from types import FunctionType
 
-from interlock._lifecycle import when_gone, when_gone_or_at_exit
-from interlock._originals import is_original, originals, warning_as
+from interlock._lifecycle import is_too_late_for, when_gone, when_gone_or_at_exit
+from interlock._originals import is_original, line_of_warning, originals, warning_as
 from interlock._stand_in import StandIn
 
 TYPE_CHECKING = False
@@ -140,6 +140,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
             and all(getattr(_std, name, None) is what for name, what in _INTERNALS.items())
             and all(vars(_StdPool).get(name) is what for name, what in _PRIVATE.items())
             and all(_is_standard(cls, name) for name in _PRIVATE)
+            and not is_too_late_for("interlock._multiprocessing_pool.crew")
         )
 
     def _interlock_begin(self, *policy: Any, warm: bool, relay: bool, **extras: Any) -> None:
@@ -176,7 +177,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         elif self._state == RUN and self._interlock_crew.track is None:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
-    __del__ = warning_as(__del__, _StdPool.__del__)
+    __del__ = warning_as(__del__, _StdPool.__del__, line_of_warning(_StdPool.__del__, _state=_RUN))
 
     def _repopulate_pool(self) -> None:
         if self._interlock_crew is None:
@@ -438,8 +439,7 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
 def _checked(processes: int | None, initializer: Any, maxtasksperchild: Any) -> int:
     """Return how many processes there are. Raises ValueError or TypeError, as the standard library does."""
     if processes is None:
-        # Looked up now: tests replace it.
-        processes = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+        processes = getattr(os, "process_cpu_count", os.cpu_count)() or 1  # looked up now: tests replace it
     if processes < 1:
         raise ValueError("Number of processes must be at least 1")
     if maxtasksperchild is not None:

@@ -14,9 +14,9 @@ the pool while it is imported is not forgotten: importing it would run the progr
 
 from __future__ import annotations
 
+import _frozen_importlib as _bootstrap
 import os
 import sys
-from importlib import _bootstrap
 from multiprocessing import process as processes
 from threading import get_ident
 from time import sleep

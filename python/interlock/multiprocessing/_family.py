@@ -8,7 +8,6 @@ contains that place and the object's number. The child takes its place when it u
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from multiprocessing import context, process, reduction
 
 from interlock._interlock import Family
@@ -30,7 +29,8 @@ SERIALIZER = "_interlock_serializer"
 class _Serializer:
     def __get__(self, ctx: Any, cls: type | None = None) -> str:
         # Imported here, because few programs need it, and `_managers` needs this module.
-        return import_module("interlock.multiprocessing._managers")._SERIALIZER  # type: ignore[no-any-return]
+        managers = __import__("interlock.multiprocessing._managers", fromlist=("_SERIALIZER",))
+        return managers._SERIALIZER  # type: ignore[no-any-return]
 
 
 setattr(context.BaseContext, SERIALIZER, _Serializer())

@@ -12,7 +12,7 @@ from types import FunctionType, MethodType
 from interlock._interlock import MultiprocessingPool
 from interlock._lifecycle import after_fork_in_child
 from interlock._native_classes import make_native, ways_in
-from interlock._originals import is_original, originals, warning_as
+from interlock._originals import is_original, line_of_warning, originals, warning_as
 from interlock.multiprocessing._calls import call_for_each
 from interlock.multiprocessing._core import PoolCore
 
@@ -98,7 +98,9 @@ class ThreadPool(MultiprocessingPool, _std.ThreadPool):
         if core is not None and core.state == RUN:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
-    __del__ = warning_as(__del__, _std.ThreadPool.__del__)
+    __del__ = warning_as(
+        __del__, _std.ThreadPool.__del__, line_of_warning(_std.ThreadPool.__del__, _state=_std.RUN)
+    )
 
     # The methods that the standard library's other methods call.
 

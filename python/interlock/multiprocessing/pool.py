@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing.pool as _std
-from importlib import import_module
 
 from interlock._originals import originals
 from interlock._passthrough import mirror
@@ -15,7 +14,7 @@ if not in_subinterpreter():
     from interlock.multiprocessing._thread_pool import ThreadPool
 
     # By name, because that package uses executors, which use this package.
-    Pool = import_module("interlock._multiprocessing_pool.pool").Pool
+    Pool = __import__("interlock._multiprocessing_pool.pool", fromlist=("Pool",)).Pool
     Pool.register(ThreadPool)
     Pool.register(originals(_std, "ThreadPool").ThreadPool)
     Pool.__module__ = ThreadPool.__module__ = "multiprocessing.pool"

@@ -1,4 +1,4 @@
-//! Calls of pools of processes that are cancelled while they run: claims C302 and C303 of PROCESS_PROTOCOL.md.
+//! Calls of pools of processes that are cancelled while they run: claims C302, C303 and C422 of PROCESS_PROTOCOL.md.
 
 mod processes;
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 use interlock_pool::process::{Limits, OnWorkerDeath};
 use interlock_pool::{Waited, Watch};
 
-use processes::{Hosted, eventually, settings, turn, within_a_minute};
+use processes::{Hosted, eventually, in_a_child, settings, turn, within_a_minute};
 
 #[test]
 fn a_call_that_is_cancelled_while_it_runs_costs_no_other_c302() {
@@ -58,6 +58,24 @@ fn a_call_is_cancelled_once_or_has_its_answer_c302() {
         }
     }
     assert!(cancelled > 0);
+    hosted.end();
+}
+
+#[test]
+fn a_large_answer_that_had_come_is_there_for_parent_and_child_c422() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
+    let large = |byte: &str| byte.repeat(200_000);
+    let call = hosted.submit(format!("echo {}", large("a")).as_bytes());
+    let last = hosted.submit(b"echo last");
+    assert_eq!(hosted.text(&last), "last");
+    assert!(call.phase().is_done());
+    assert!(in_a_child(|| hosted.text(&call) == large("a")));
+    let others: Vec<_> = (0..4)
+        .map(|_| hosted.submit(format!("echo {}", large("b")).as_bytes()))
+        .collect();
+    assert!(others.iter().all(|call| hosted.text(call) == large("b")));
+    assert!(hosted.text(&call) == large("a"));
     hosted.end();
 }
 

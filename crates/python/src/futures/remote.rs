@@ -112,6 +112,7 @@ pub(crate) fn loaded<'py>(
         RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), told(py, &death)?, sent()?)),
         RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent()?)),
         RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent()?)),
+        RawAnswer::OfParent => answered.call1((intern!(py, "of-parent"), py.None(), sent()?)),
         RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent()?)),
     };
     Ok(Answer::Exception(exception?.unbind()))

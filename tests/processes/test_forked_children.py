@@ -1,0 +1,107 @@
+"""A child that was forked by a program with a pool of processes, which stays the parent's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+Run = Callable[..., str]
+
+HEAD = """
+import os, pickle, signal, threading, warnings
+import multiprocessing
+from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed, wait
+
+SIZE = 4 << 20
+context = multiprocessing.get_context("fork")
+warnings.simplefilter("ignore")
+
+class Buffer:
+    def __init__(self, data):
+        self.data = data
+    def __reduce_ex__(self, protocol):
+        return Buffer, (pickle.PickleBuffer(self.data),)
+
+def make(number):
+    return bytes([number]) * SIZE
+
+def make_buffer(number):
+    return Buffer(bytearray(make(number)))
+
+def is_whole(result, number):
+    with memoryview(getattr(result, "data", result)) as data:
+        return data == make(number)
+
+def hold(path):
+    with open(path, "rb"):  # until the parent opens it, too
+        return "held"
+
+def gate(path="gate"):
+    os.mkfifo(path)
+    return path
+
+def open_gate(path):
+    with open(path, "wb"):
+        pass
+
+def error_of(function, *args):
+    try:
+        function(*args)
+    except BaseException as error:
+        return type(error).__name__
+
+def forked(child):
+    pid = os.fork()
+    if not pid:
+        signal.alarm(60)
+        status = 1
+        try:
+            status = child() or 0
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return pid
+
+def ended(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+def until_there(child):
+    # A child can't wait for a result that has not come; the next one may have it.
+    while (status := ended(forked(child))) == 3:
+        pass
+    assert status == 0, status
+"""
+
+
+@pytest.mark.parametrize("first", ["child", "parent"])
+@pytest.mark.parametrize("make", ["make", "make_buffer"])
+def test_a_child_and_its_parent_have_the_results_that_had_come(run: Run, make: str, first: str) -> None:
+    program = f"""
+def main():
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        futures = [pool.submit({make}, i) for i in range(8)]
+        assert wait(futures).done == {{*futures}}
+        reader, writer = os.pipe()
+        def child():
+            if {first!r} == "parent":
+                os.read(reader, 1)
+            assert all(future.done() for future in futures)
+            if {first!r} == "parent":
+                assert all(is_whole(future.result(), i) for i, future in enumerate(futures))
+        pid = forked(child)
+        if {first!r} == "child":
+            assert ended(pid) == 0
+        else:
+            assert all(is_whole(future.result(), i) for i, future in enumerate(futures))
+        used = [*futures] if {first!r} == "child" else futures.clear()
+        assert all(is_whole(result, 77) for result in pool.map({make}, [77] * 12))
+        if {first!r} == "child":
+            assert all(is_whole(future.result(), i) for i, future in enumerate(used))
+        else:
+            os.write(writer, b"x")
+            assert ended(pid) == 0
+"""
+    run(HEAD + program)

@@ -105,3 +105,33 @@ def main():
             assert ended(pid) == 0
 """
     run(HEAD + program)
+
+
+@pytest.mark.parametrize("way", ["cancel", "stop", "shutdown"])
+def test_a_child_ends_no_call_of_its_parent(run: Run, way: str) -> None:
+    program = f"""
+def main():
+    path = gate()
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        held = pool.submit(hold, path)
+        while not held.running():
+            pass
+        futures = [pool.submit(abs, -i) for i in range(8)]
+        def child():
+            if {way!r} == "shutdown":
+                pool.shutdown(wait=False, cancel_futures=True)
+                return
+            assert not held.cancel() and held.running()
+            if {way!r} == "stop":
+                assert not pool.stop(held) and all(pool.stop(future) for future in futures)
+            else:
+                assert all(future.cancel() for future in futures)
+            assert all(future.cancelled() for future in futures)
+            assert error_of(futures[0].result) == "CancelledError"
+        assert ended(forked(child)) == 0
+        open_gate(path)
+        assert held.result() == "held"
+        assert [future.result() for future in futures] == [*range(8)]
+        assert pool.submit(abs, -9).result() == 9
+"""
+    run(HEAD + program)

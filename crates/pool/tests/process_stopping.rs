@@ -1,4 +1,4 @@
-//! Calls of pools of processes that are cancelled while they run: claims C302, C303 and C422 of PROCESS_PROTOCOL.md.
+//! Calls of pools of processes that are cancelled while they run: claims C302, C303, C421 and C422 of PROCESS_PROTOCOL.md.
 
 mod processes;
 
@@ -58,6 +58,33 @@ fn a_call_is_cancelled_once_or_has_its_answer_c302() {
         }
     }
     assert!(cancelled > 0);
+    hosted.end();
+}
+
+#[test]
+fn the_child_of_a_fork_ends_none_of_its_parents_calls_c421() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
+    let runs = hosted.submit(b"wait x");
+    eventually("it runs", || hosted.pool.is_running(&runs));
+    let calls = hosted.submit_numbers(5);
+    let (pool, stats) = (&hosted.pool, hosted.pool.stats());
+    assert!(in_a_child(|| {
+        let ends_none = !pool.cancel(&runs) && !pool.cancel_running(&runs) && !pool.stop(&runs);
+        let copies = pool.cancel(&calls[0]) && pool.cancel_running(&calls[4]) && !pool.stop(&calls[2]);
+        let watch = Arc::new(Watch::new(0));
+        calls[1].watch(&watch, 7);
+        let hears = pool.cancel(&calls[1]) && watch.try_get().is_ok();
+        let are_cancelled = [0, 1, 4].iter().all(|&at| calls[at].phase().is_cancelled());
+        let starts_none = pool.missing_workers() == 0 && pool.add_worker().unwrap().is_none();
+        pool.shutdown();
+        ends_none && copies && hears && are_cancelled && starts_none && pool.cancel_waiting().is_empty()
+    }));
+    let now = hosted.pool.stats();
+    assert_eq!((now.waiting, now.running), (stats.waiting, stats.running));
+    hosted.gate.set();
+    assert_eq!(hosted.text(&runs), "x");
+    hosted.assert_numbers(&calls);
     hosted.end();
 }
 

@@ -135,3 +135,71 @@ def main():
         assert pool.submit(abs, -9).result() == 9
 """
     run(HEAD + program)
+
+
+@pytest.mark.parametrize("way", ["os.fork", "Process"])
+def test_a_child_that_is_interrupted_leaves_the_processes_to_its_parent(run: Run, way: str) -> None:
+    program = f"""
+def interrupted(pool):
+    try:
+        with pool:
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        return 0
+
+def end(pool):
+    assert error_of(pool.kill_workers) == "AssertionError"  # as in the standard library
+    assert error_of(pool.terminate_workers) is None
+
+def main():
+    path = gate()
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        held, after = pool.submit(hold, path), pool.submit(abs, -2)
+        workers = [*pool._processes]
+        for child in (lambda: interrupted(pool), lambda: end(pool)):
+            if {way!r} == "os.fork":
+                assert ended(forked(child)) == 0
+            else:
+                process = context.Process(target=child)
+                process.start(), process.join(60)
+                assert process.exitcode == 0, process
+        open_gate(path)
+        assert held.result() == "held" and after.result() == 2
+        assert [*pool._processes] == workers
+"""
+    run(HEAD + program)
+
+
+@pytest.mark.parametrize("way", ["os.fork", "Process"])
+def test_a_child_that_ends_a_pool_leaves_the_processes_to_its_parent(run: Run, way: str) -> None:
+    program = f"""
+def main():
+    path = gate()
+    pool = context.Pool(1)
+    result, after = pool.apply_async(hold, (path,)), pool.map_async(abs, [-1, -2])
+    workers = [process.pid for process in pool._pool]
+    def child():
+        global pool
+        with pool:
+            pass
+        pool.terminate()
+        pool._terminate()
+        pool._repopulate_pool()
+        assert error_of(pool.join) == "AssertionError", error_of(pool.join)
+    def close():
+        pool.close()
+        assert error_of(pool.join) == "AssertionError", error_of(pool.join)
+    for ends in (child, close):
+        ends.__globals__["pool"] = pool
+        if {way!r} == "os.fork":
+            assert ended(forked(ends)) == 0
+        else:
+            process = context.Process(target=ends)
+            process.start(), process.join(60)
+            assert process.exitcode == 0, process
+    open_gate(path)
+    assert result.get() == "held" and after.get() == [1, 2]
+    assert [process.pid for process in pool._pool] == workers
+    pool.close(), pool.join()
+"""
+    run(HEAD + program)

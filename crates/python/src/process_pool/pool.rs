@@ -159,6 +159,11 @@ impl ProcessPool {
         self.engine.supervise().map_err(|_| no_thread())
     }
 
+    /// Return whether the pool belongs to the process that forked this one, which can't use it.
+    fn is_of_parent(&self) -> bool {
+        self.engine.is_of_parent()
+    }
+
     /// Return how many workers to start now.
     fn missing_workers(&self) -> usize {
         self.engine.missing_workers()

@@ -107,6 +107,66 @@ def main():
     run(HEAD + program)
 
 
+def test_a_child_has_results_that_its_parent_has_not_looked_at(run: Run) -> None:
+    program = """
+def main():
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        futures = [pool.submit(make, 7), pool.submit(abs, -1), pool.submit(divmod, 1, 0)]
+        def child():
+            if not futures[2].done():
+                return 3
+            assert is_whole(futures[0].result(), 7) and futures[1].result() == 1
+            assert error_of(futures[2].result) == "ZeroDivisionError"
+            assert wait(futures).done == {*futures} == {*as_completed(futures)}
+        until_there(child)
+        assert is_whole(futures[0].result(), 7)
+    with context.Pool(1) as pool:
+        results = pool.map_async(make, range(3), 1), pool.apply_async(divmod, (1, 0))
+        rest = pool.imap(make, range(3))
+        def child():
+            if not all(result.ready() for result in results) or rest._index < 3:
+                return 3
+            assert all(is_whole(result, i) for i, result in enumerate(results[0].get()))
+            assert error_of(results[1].get) == "ZeroDivisionError"
+            assert all(is_whole(next(rest), i) for i in range(3))
+        until_there(child)
+        assert all(is_whole(result, i) for i, result in enumerate(results[0].get()))
+        assert all(is_whole(result, i) for i, result in enumerate(rest))
+"""
+    run(HEAD + program)
+
+
+def test_a_child_does_not_wait_for_ever_for_its_parents_calls(run: Run) -> None:
+    program = """
+def main():
+    path, other = gate(), gate("other")
+    with ProcessPoolExecutor(1, mp_context=context) as executor, context.Pool(1) as pool:
+        futures = [executor.submit(hold, other), executor.submit(abs, -2)]
+        result, called = pool.apply_async(hold, (path,)), []
+        told = pool.apply_async(abs, (-1,), callback=called.append)
+        items, some = pool.imap(abs, [-1]), pool.imap_unordered(abs, [-1])
+        def child():
+            for endless in (futures[1].result, futures[0].exception, result.get, result.wait, told.get, told.wait):
+                assert error_of(endless) == "RuntimeError", endless
+            assert error_of(next, items) == error_of(next, some) == "RuntimeError"
+            assert error_of(wait, futures) == error_of(list, as_completed(futures)) == "RuntimeError"
+            for limited in (futures[0].result, result.get, told.get, items.next, some.next):
+                assert error_of(limited, 0.01) == "TimeoutError", limited
+            assert wait(futures, 0.01).not_done == {*futures}
+            assert error_of(list, as_completed(futures, 0.01)) == "TimeoutError"
+            assert error_of(executor.progress, print) == "RuntimeError"
+            assert error_of(pool.imap, abs, [1]) == error_of(pool.map, abs, [1]) == "RuntimeError"
+            assert futures[1].cancel() and wait(futures, return_when="FIRST_COMPLETED").done == {futures[1]}
+            done = as_completed(futures)
+            assert next(done) is futures[1] and error_of(next, done) == "RuntimeError"
+        assert ended(forked(child)) == 0
+        open_gate(path), open_gate(other)
+        assert futures[1].result() == 2 and result.get() == "held"
+        assert told.get() == next(items) == next(some) == 1 == called[0]
+"""
+    run(HEAD + program)
+
+
 @pytest.mark.parametrize("way", ["cancel", "stop", "shutdown"])
 def test_a_child_ends_no_call_of_its_parent(run: Run, way: str) -> None:
     program = f"""

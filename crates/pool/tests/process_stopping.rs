@@ -1,4 +1,4 @@
-//! Calls of pools of processes that are cancelled while they run: claims C302 and C303 of PROCESS_PROTOCOL.md.
+//! Calls of pools of processes that are cancelled while they run: claims C302, C303, C421 and C422 of PROCESS_PROTOCOL.md.
 
 mod processes;
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 use interlock_pool::process::{Limits, OnWorkerDeath};
 use interlock_pool::{Waited, Watch};
 
-use processes::{Hosted, eventually, settings, turn, within_a_minute};
+use processes::{Hosted, eventually, in_a_child, settings, turn, within_a_minute};
 
 #[test]
 fn a_call_that_is_cancelled_while_it_runs_costs_no_other_c302() {
@@ -58,6 +58,51 @@ fn a_call_is_cancelled_once_or_has_its_answer_c302() {
         }
     }
     assert!(cancelled > 0);
+    hosted.end();
+}
+
+#[test]
+fn the_child_of_a_fork_ends_none_of_its_parents_calls_c421() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
+    let runs = hosted.submit(b"wait x");
+    eventually("it runs", || hosted.pool.is_running(&runs));
+    let calls = hosted.submit_numbers(5);
+    let (pool, stats) = (&hosted.pool, hosted.pool.stats());
+    assert!(in_a_child(|| {
+        let ends_none = !pool.cancel(&runs) && !pool.cancel_running(&runs) && !pool.stop(&runs);
+        let copies = pool.cancel(&calls[0]) && pool.cancel_running(&calls[4]) && !pool.stop(&calls[2]);
+        let watch = Arc::new(Watch::new(0));
+        calls[1].watch(&watch, 7);
+        let hears = pool.cancel(&calls[1]) && watch.try_get().is_ok();
+        let are_cancelled = [0, 1, 4].iter().all(|&at| calls[at].phase().is_cancelled());
+        let starts_none = pool.missing_workers() == 0 && pool.add_worker().unwrap().is_none();
+        pool.shutdown();
+        ends_none && copies && hears && are_cancelled && starts_none && pool.cancel_waiting().is_empty()
+    }));
+    let now = hosted.pool.stats();
+    assert_eq!((now.waiting, now.running), (stats.waiting, stats.running));
+    hosted.gate.set();
+    assert_eq!(hosted.text(&runs), "x");
+    hosted.assert_numbers(&calls);
+    hosted.end();
+}
+
+#[test]
+fn a_large_answer_that_had_come_is_there_for_parent_and_child_c422() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(1, OnWorkerDeath::FailTask));
+    let large = |byte: &str| byte.repeat(200_000);
+    let call = hosted.submit(format!("echo {}", large("a")).as_bytes());
+    let last = hosted.submit(b"echo last");
+    assert_eq!(hosted.text(&last), "last");
+    assert!(call.phase().is_done());
+    assert!(in_a_child(|| hosted.text(&call) == large("a")));
+    let others: Vec<_> = (0..4)
+        .map(|_| hosted.submit(format!("echo {}", large("b")).as_bytes()))
+        .collect();
+    assert!(others.iter().all(|call| hosted.text(call) == large("b")));
+    assert!(hosted.text(&call) == large("a"));
     hosted.end();
 }
 

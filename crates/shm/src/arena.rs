@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::field::Field64;
 use crate::handles::Handles;
 use crate::id::Id;
+use crate::kept::Kept;
 use crate::layout::{
     CELL, CELLS_AT, ENTRIES_AT, EXISTS_AT, HELD_AT, Header, PAGE, ROW_WORDS, SLOTS_AT, Slot,
 };
@@ -27,6 +28,7 @@ pub struct Arena {
     me: AtomicU32,
     pub(crate) handles: WordLock<Handles>,
     pub(crate) loans: WordLock<Loans>,
+    pub(crate) kept: WordLock<Kept>,
     /// The page at which the blocks begin.
     pub(crate) blocks_at: usize,
 }
@@ -43,6 +45,7 @@ impl Arena {
             me: AtomicU32::new(0),
             handles: WordLock::new(Handles::default()),
             loans: WordLock::new(Loans::default()),
+            kept: WordLock::new(Kept::default()),
         })
     }
 

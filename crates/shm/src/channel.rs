@@ -93,7 +93,8 @@ impl ChannelWriter {
     /// # Errors
     /// The same as for `send`. The message is lost.
     pub fn send_filled(&self, message: Taken, context: &mut WaitContext<'_>) -> Result<(), Error> {
-        let Taken { block, length } = message;
+        let length = message.len();
+        let block = message.into_block()?;
         self.sending(context, |writer| writer.push_block(block, length))
     }
 

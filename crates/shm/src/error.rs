@@ -48,6 +48,8 @@ pub enum Error {
     BrokenPipe,
     /// The messages of the channel go through its descriptor.
     Moved,
+    /// The message belongs to the process that forked this one.
+    OfParent,
     /// The wait ended early: the deadline passed, or the host asked to stop.
     Ended(Wake),
 }
@@ -74,6 +76,7 @@ impl fmt::Display for Error {
             Error::EndOfFile => f.write_str("no process has the other end to write any more"),
             Error::BrokenPipe => f.write_str("no process has the other end to read any more"),
             Error::Moved => f.write_str("the messages of the channel go through its descriptor"),
+            Error::OfParent => f.write_str("the message belongs to the process that forked this one"),
             Error::Ended(_) => f.write_str("the wait ended"),
         }
     }

@@ -145,6 +145,7 @@ impl Forks for Families {
             Name::NONE => Name::NONE,
             _ => arena.reserve(Some(arena.me())).unwrap_or(Name::NONE),
         };
+        (arenas().filter(|arena| !arena.me().is_none())).for_each(|arena| arena.share_kept());
         CHILD.set(arenas().map(|arena| keep(arena)).collect());
         arenas().for_each(|arena| arena.make_loans_private());
     }
@@ -162,6 +163,7 @@ impl Forks for Families {
     fn child(&self) {
         for (arena, name) in arenas().zip(CHILD.take()) {
             arena.set_me(Name::NONE);
+            arena.forget_unshared();
             if !name.is_none() {
                 // A child that can't take it has no name, and its objects refuse to work.
                 let _ = arena.take_slot(name);

@@ -45,6 +45,8 @@ mod id;
 #[cfg(not(loom))]
 mod keeper;
 #[cfg(not(loom))]
+mod kept;
+#[cfg(not(loom))]
 mod layout;
 #[cfg(not(loom))]
 mod line;

@@ -31,27 +31,26 @@ impl Loan {
     /// Lends a message.
     ///
     /// # Errors
-    /// Too much is lent already. The error returns the message, to be copied.
+    /// Too much is lent already, or the message is not [here](Taken::is_here). The error returns the message, to be copied.
     pub fn of(taken: Taken) -> Result<Self, Taken> {
         let arena = Arc::clone(taken.block.arena());
         let block = taken.block.block();
-        if !arena.may_lend(block) {
+        if !taken.is_here() || !arena.may_lend(block) {
             return Err(taken);
         }
         // A fork between these steps would leave the child with a handle of a block that its list of loans lacks.
         fork_guarded(|| {
-            let Ok(object) = arena.make(|_: &LoanCell| {}) else {
-                return Err(taken);
+            let length = taken.length;
+            let (object, is_private) = match taken.block.is_shared() {
+                true => (of_shared(taken)?, true),
+                false => (of_own(taken)?, false),
             };
-            step::at("loan.made");
-            taken.block.give(object.id());
-            step::at("loan.given");
-            arena.loans.lock().add(block.offset, block.length);
+            arena.loans.lock().add(block.offset, block.length, is_private);
             Ok(Loan {
                 object: Some(object),
                 block,
-                length: taken.length,
-                arena,
+                length,
+                arena: Arc::clone(&arena),
             })
         })
     }
@@ -69,6 +68,29 @@ impl Loan {
     /// Returns the address of its bytes in this process, valid as long as `self` lives.
     pub fn address(&self) -> Option<NonNull<u8>> {
         self.arena.memory().address(self.block.offset, self.length)
+    }
+}
+
+/// Gives the block of a message that no other process has to an object.
+fn of_own(taken: Taken) -> Result<Object, Taken> {
+    let Ok(object) = taken.block.arena().make(|_: &LoanCell| {}) else {
+        return Err(taken);
+    };
+    step::at("loan.made");
+    taken.block.give(object.id());
+    step::at("loan.given");
+    Ok(object)
+}
+
+/// Maps the block of a shared message privately, as [`Arena::make_loans_private`] does, and returns the object that it belongs to.
+fn of_shared(mut taken: Taken) -> Result<Object, Taken> {
+    let Block { offset, length } = taken.block.block();
+    if taken.block.arena().memory().make_private(offset, length).is_err() {
+        return Err(taken);
+    }
+    match taken.block.leave() {
+        Some(object) => Ok(object),
+        None => Err(taken),
     }
 }
 

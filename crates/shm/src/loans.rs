@@ -19,13 +19,12 @@ pub(crate) struct Loans {
 #[derive(Clone, Copy, Debug)]
 struct Lent {
     length: usize,
-    /// Whether the process has forked since. If so, its writes go to its own copies of the pages, not to the block.
+    /// Whether another process may have it: this one has forked since, or had the message at a fork before. If so, its writes go to its own copies of the pages, not to the block.
     is_private: bool,
 }
 
 impl Loans {
-    pub(crate) fn add(&mut self, offset: usize, length: usize) {
-        let is_private = false;
+    pub(crate) fn add(&mut self, offset: usize, length: usize, is_private: bool) {
         self.lent.insert(offset, Lent { length, is_private });
         self.bytes += length;
     }
@@ -63,7 +62,7 @@ mod tests {
         let capacity = 64 << 30;
         for i in 0..4 {
             assert!(loans.has_room_for(1 << 30, 0, capacity));
-            loans.add(i << 30, 1 << 30);
+            loans.add(i << 30, 1 << 30, false);
         }
         assert!(!loans.has_room_for(1 << 30, 0, capacity));
         assert!(!loans.remove(2 << 30));

@@ -81,6 +81,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// The same as for [`push`](Self::push).
     pub(crate) fn push_block(&mut self, block: OwnBlock, length: usize) -> Result<(), Error> {
+        let block = block.own()?;
         let mut place = [0; 16];
         place[..8].copy_from_slice(&(block.offset() as u64).to_le_bytes());
         place[8..].copy_from_slice(&(length as u64).to_le_bytes());

@@ -94,7 +94,10 @@ impl<'a> Message<'a> {
     pub fn keep(mut self) -> Result<Taken, Self> {
         let length = self.length;
         match self.block.take() {
-            Some(block) => Ok(Taken { block, length }),
+            Some(mut block) => {
+                block.keep();
+                Ok(Taken { block, length })
+            }
             None => Err(self),
         }
     }
@@ -109,7 +112,7 @@ impl fmt::Debug for Message<'_> {
 }
 
 /// A large message that this process has got, or is going to put. It stays in shared memory until this is dropped.
-/// The child of a fork has no share in it.
+/// The child of a fork has a message that its parent had got, but not one that the parent was going to put.
 pub struct Taken {
     pub(crate) block: OwnBlock,
     pub(crate) length: usize,
@@ -139,14 +142,34 @@ impl Taken {
         self.length == 0
     }
 
+    /// Returns whether its bytes are there: `false` in the child of a fork that does not have it. It seems to have no bytes then.
+    pub fn is_here(&self) -> bool {
+        self.block.is_here()
+    }
+
     /// Returns the address of its bytes in this process, valid as long as `self` lives. No process writes to them.
     pub fn address(&self) -> Option<NonNull<u8>> {
-        self.block.address(self.length)
+        let address = self.block.address(self.length);
+        address.filter(|_| self.is_here())
     }
 
     /// Calls `look` with its bytes, where they are. `look` must not fork.
     pub fn with_bytes<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
-        self.block.with_bytes(self.length, look)
+        match self.is_here() {
+            true => self.block.with_bytes(self.length, look),
+            false => look(&[]),
+        }
+    }
+
+    /// Returns the block, for a queue: a copy if other processes have the message, too.
+    pub(crate) fn into_block(mut self) -> Result<OwnBlock, Error> {
+        match self.block.leave_if_own() {
+            true => Ok(self.block),
+            false if self.is_here() => {
+                self.with_bytes(|bytes| OwnBlock::filled(self.block.arena(), &[bytes], self.length))
+            }
+            false => Err(Error::OfParent),
+        }
     }
 
     /// Like [`Message::read`].
@@ -163,8 +186,11 @@ impl Taken {
     ///
     /// The pages of a message that the family would not keep go back to the system piece by piece, which can then
     /// use the same memory for the rest of the copy.
-    pub fn move_out(self, copy: impl FnMut(usize, &[u8])) {
-        let piece = if self.pages_stay() { usize::MAX } else { PIECE };
+    pub fn move_out(mut self, copy: impl FnMut(usize, &[u8])) {
+        let piece = match self.pages_stay() || !self.block.leave_if_own() {
+            true => usize::MAX,
+            false => PIECE,
+        };
         self.move_in_pieces(piece, copy);
     }
 
@@ -182,7 +208,10 @@ impl Taken {
 
     /// Like [`Message::read_from`].
     pub fn read_from(&self, at: usize, into: &mut [u8]) -> bool {
-        at <= self.length && into.len() <= self.length - at && self.block.read_from(at, into)
+        at <= self.length
+            && into.len() <= self.length - at
+            && self.is_here()
+            && self.block.read_from(at, into)
     }
 }
 

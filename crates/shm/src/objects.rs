@@ -153,6 +153,21 @@ impl Arena {
         })
     }
 
+    /// Creates an object as [`make`](Self::make) does, on a thread that forks: no other thread changes anything. Its cell is zero.
+    pub(crate) fn make_before_fork<C: Cell>(&self) -> Option<Id> {
+        let id = self.make_cell::<C>()?;
+        self.handles.lock().made(id.number(), self.births());
+        Some(id)
+    }
+
+    /// Returns the handle that [`make_before_fork`](Self::make_before_fork) has made, or its copy in a child of the fork.
+    pub(crate) fn handle_of(self: &Arc<Self>, id: Id) -> Object {
+        Object {
+            arena: Arc::clone(self),
+            id,
+        }
+    }
+
     /// Creates an object, with a handle for this process. Returns `None` if there is no room for more objects.
     fn make_cell<C: Cell>(&self) -> Option<Id> {
         let _roster = self.lock_roster();

@@ -3,12 +3,16 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use interlock_wait::fork::fork_guarded;
+
 use crate::arena::Arena;
 use crate::blocks::{Block, Owner};
+use crate::cells::LoanCell;
 use crate::error::Error;
 use crate::id::Id;
 use crate::layout::{PAGE, bytes_of_this_process};
 use crate::name::Name;
+use crate::objects::Object;
 use crate::step;
 
 /// Parts of at least this many bytes are written to the file instead of the mapping, if the pages do not exist yet:
@@ -19,13 +23,15 @@ const LARGE: usize = 16 << 20;
 const SHORT: usize = 64 << 10;
 
 /// A block of this process. Dropping it frees the block, but only in the process that owns it: the child of a fork
-/// gets a copy of this value, but not the block.
+/// gets a copy of this value, but not the block, unless the block is kept: then both have it from the fork on.
 pub(crate) struct OwnBlock {
     arena: Arc<Arena>,
     block: Block,
     owner: Name,
     /// How many bytes at the beginning of the block have no pages any more.
     gone: usize,
+    /// Whether it is in the arena's list of kept messages.
+    is_kept: bool,
 }
 
 impl OwnBlock {
@@ -58,6 +64,7 @@ impl OwnBlock {
                 block,
                 owner,
                 gone,
+                is_kept: false,
             },
             ready,
         ))
@@ -95,17 +102,72 @@ impl OwnBlock {
             block,
             owner,
             gone,
+            is_kept: false,
         }
     }
 
-    /// Gives the block to the object, which links to it.
-    pub(crate) fn give(self, object: Id) -> Block {
-        let block = self.block;
-        self.arena.give(block, Owner::Object(object));
+    /// Returns the block if it belongs to this process alone.
+    ///
+    /// # Errors
+    /// It belongs to the process that forked this one, since a thread has forked with a message on its way.
+    pub(crate) fn own(self) -> Result<Self, Error> {
+        match self.is_own() {
+            true => Ok(self),
+            false => Err(Error::OfParent),
+        }
+    }
+
+    fn is_own(&self) -> bool {
+        !self.owner.is_none() && self.arena.me() == self.owner
+    }
+
+    /// Gives the block to the object, which links to it. The block belongs to this process alone.
+    pub(crate) fn give(mut self, object: Id) {
+        debug_assert!(self.is_own() && !self.is_shared());
+        fork_guarded(|| {
+            self.leave();
+            self.arena.give(self.block, Owner::Object(object));
+        });
         // Drops the reference to the arena, but keeps the block.
-        let mut this = self;
-        this.owner = Name::NONE;
-        block
+        self.owner = Name::NONE;
+    }
+
+    /// From now on a fork shares the block with the child.
+    pub(crate) fn keep(&mut self) {
+        self.is_kept = true;
+        fork_guarded(|| (self.arena.kept.lock()).add(self.block.offset, self.block.length, self.owner));
+    }
+
+    /// Returns the object that the block belongs to since a fork, if this process has a handle of it.
+    fn shared(&self) -> Option<Id> {
+        let is_listed = self.is_kept && !self.arena.me().is_none();
+        is_listed.then(|| fork_guarded(|| self.arena.kept.lock().object(self.block.offset, self.owner)))?
+    }
+
+    /// Returns whether other processes may have the block, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared().is_some()
+    }
+
+    /// Returns whether the block is there for this process.
+    pub(crate) fn is_here(&self) -> bool {
+        self.is_own() || self.is_shared()
+    }
+
+    /// Ends the keeping. If the block is shared, returns its object, and this is no longer a block.
+    pub(crate) fn leave(&mut self) -> Option<Object> {
+        if !std::mem::take(&mut self.is_kept) {
+            return None;
+        }
+        let (offset, owner) = (self.block.offset, self.owner);
+        let object = fork_guarded(|| self.arena.kept.lock().remove(offset, owner))?;
+        self.owner = Name::NONE;
+        Some(self.arena.handle_of(object))
+    }
+
+    /// Ends the keeping, unless the block is shared. Returns whether it is this process's alone now.
+    pub(crate) fn leave_if_own(&mut self) -> bool {
+        fork_guarded(|| self.is_own() && !self.is_shared() && self.leave().is_none())
     }
 
     pub(crate) fn arena(&self) -> &Arc<Arena> {
@@ -155,11 +217,32 @@ impl OwnBlock {
 
 impl Drop for OwnBlock {
     fn drop(&mut self) {
-        if !self.owner.is_none() && self.arena.me() == self.owner {
+        drop(self.leave());
+        if self.is_own() {
             match self.gone {
                 0 => self.arena.free(self.block),
                 _ => self.arena.free_cold(self.block),
             }
         }
+    }
+}
+
+impl Arena {
+    /// Called before a fork, before the child gets its handles: gives the blocks of kept messages to objects, of which the child
+    /// gets handles, too.
+    pub(crate) fn share_kept(&self) {
+        // If there is no room for an object, the child does not have the message.
+        self.kept.lock().share(|offset, length| {
+            let object = self.make_before_fork::<LoanCell>()?;
+            step::at("loan.made");
+            self.give(Block { offset, length }, Owner::Object(object));
+            step::at("loan.given");
+            Some(object)
+        });
+    }
+
+    /// Called in the child of a fork: it does not have the messages that could not be shared.
+    pub(crate) fn forget_unshared(&self) {
+        self.kept.lock().forget_unshared();
     }
 }

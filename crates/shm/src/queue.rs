@@ -134,7 +134,8 @@ impl Queue {
     /// # Errors
     /// The same as for `put`. The message is lost.
     pub fn put_taken(&self, message: Taken, context: &mut WaitContext<'_>) -> Result<(), Error> {
-        let Taken { block, length } = message;
+        let length = message.len();
+        let block = message.into_block()?;
         self.putting(context, |writer| writer.push_block(block, length))
     }
 

@@ -95,6 +95,7 @@ impl<'a> Ranking<'a> {
 
     /// Like [`insert`](Self::insert), for a message whose `length` bytes are in `block`.
     pub(crate) fn insert_block(&mut self, rank: &[u8], block: OwnBlock, length: usize) -> Result<(), Error> {
+        let block = block.own()?;
         let before = self.list.before(rank)?;
         let mut place = [0; 16];
         place[..8].copy_from_slice(&(block.offset() as u64).to_le_bytes());

@@ -108,6 +108,7 @@ impl<'a> Stack<'a> {
 
     /// Puts a message whose `length` bytes are in `block` on the top.
     pub(crate) fn push_block(&mut self, block: OwnBlock, length: usize) -> Result<(), Error> {
+        let block = block.own()?;
         let mut place = [0; 16];
         place[..8].copy_from_slice(&(block.offset() as u64).to_le_bytes());
         place[8..].copy_from_slice(&(length as u64).to_le_bytes());

@@ -204,6 +204,26 @@ fn a_death_at_any_step_of_a_loan_c212() {
 }
 
 #[test]
+fn a_death_at_any_step_of_a_fork_with_a_kept_message_c419() {
+    let _alone = alone();
+    let steps = ["object.cleared", "object.held", "loan.made", "loan.given"];
+    for name in steps {
+        let arena = arena();
+        let queue = Queue::new(&arena, None).unwrap();
+        let before = (arena.used_bytes(), arena.objects());
+        let child = Child::run(|| {
+            let taken = take(&queue, 1);
+            step::arm(name, 1);
+            let _ = Child::run(|| taken.is_here()).succeeded();
+            true
+        });
+        assert_eq!(child.status(), libc::SIGKILL, "{name}");
+        arena.sweep_all();
+        assert_eq!((arena.used_bytes(), arena.objects()), before, "after {name}");
+    }
+}
+
+#[test]
 fn many_loans_end_in_copies_c213() {
     let _alone = alone();
     let arena = arena();
@@ -270,4 +290,95 @@ fn warm_pages_go_back_after_a_while_c210() {
     // put in.
     queue.try_put(&vec![7; 20 << 20]).unwrap();
     assert!(queue.try_get().unwrap() == vec![7; 20 << 20]);
+}
+
+#[test]
+fn parent_and_child_both_have_a_message_that_was_kept_at_the_fork_c419() {
+    let _alone = alone();
+    let arena = arena();
+    let queue = Queue::new(&arena, None).unwrap();
+    let (told, tells) = (signal(&arena), signal(&arena));
+    let (before, objects) = (arena.used_bytes(), arena.objects());
+    let is_whole = |taken: &Taken, byte: u8| taken.with_bytes(|bytes| bytes == [byte; LENGTH]);
+    // The child drops it first.
+    let kept = take(&queue, 1);
+    let child = Child::run(|| {
+        let own = unsafe_copy(&kept);
+        let is_here = own.is_here() && is_whole(&own, 1);
+        drop(own);
+        is_here
+    });
+    assert!(child.succeeded());
+    let others: Vec<_> = (2..10).map(|byte| take(&queue, byte)).collect();
+    assert!(is_whole(&kept, 1));
+    drop((kept, others));
+    arena.sweep_all();
+    assert_eq!((arena.used_bytes(), arena.objects()), (before, objects));
+    // The parent drops it first, and the child has a child.
+    let kept = take(&queue, 1);
+    let child = Child::run(|| {
+        await_signal(&told);
+        let is_here = is_whole(&kept, 1) && Child::run(|| is_whole(&kept, 1)).succeeded();
+        drop(unsafe_copy(&kept));
+        tells.release(1).unwrap();
+        await_signal(&told);
+        is_here
+    });
+    drop(kept);
+    let others: Vec<_> = (2..10).map(|byte| take(&queue, byte)).collect();
+    told.release(1).unwrap();
+    await_signal(&tells);
+    drop(others);
+    arena.sweep_all();
+    assert_eq!((arena.used_bytes(), arena.objects()), (before, objects));
+    told.release(1).unwrap();
+    assert!(child.succeeded());
+}
+
+#[test]
+fn a_message_that_was_kept_at_a_fork_can_be_lent_and_put_by_both_c419() {
+    let _alone = alone();
+    let arena = arena();
+    let (queue, other) = (
+        Queue::new(&arena, None).unwrap(),
+        Queue::new(&arena, None).unwrap(),
+    );
+    let (before, objects) = (arena.used_bytes(), arena.objects());
+    let (lent, put) = (take(&queue, 1), take(&queue, 2));
+    let child = Child::run(|| {
+        let loan = Loan::of(unsafe_copy(&lent)).unwrap();
+        write(&loan, 5, 7);
+        let sent = other.put_taken(unsafe_copy(&put), &mut not_hanging());
+        sent.is_ok() && [byte(&loan, 4), byte(&loan, 5)] == [1, 7]
+    });
+    assert!(child.succeeded());
+    let loan = Loan::of(lent).unwrap();
+    assert_eq!(byte(&loan, 5), 1, "the child's change is its own");
+    write(&loan, 6, 8);
+    assert!(Child::run(|| [byte(&loan, 5), byte(&loan, 6)] == [1, 8]).succeeded());
+    other.put_taken(put, &mut not_hanging()).unwrap();
+    for _ in 0..2 {
+        assert!(other.get(&mut not_hanging()).unwrap() == [2; LENGTH]);
+    }
+    drop(loan);
+    arena.sweep_all();
+    assert_eq!((arena.used_bytes(), arena.objects()), (before, objects));
+}
+
+#[test]
+fn a_message_that_the_parent_was_going_to_put_is_not_the_childs_c420() {
+    let _alone = alone();
+    let arena = arena();
+    let queue = Queue::new(&arena, None).unwrap();
+    let bytes = vec![3; LENGTH];
+    let filled = Taken::filled(&arena, &[&bytes]).unwrap();
+    let child = Child::run(|| {
+        let own = || unsafe_copy(&filled);
+        let refused = queue.put_taken(own(), &mut not_hanging());
+        let is_empty = own().address().is_none() && own().with_bytes(<[u8]>::is_empty);
+        is_empty && !own().is_here() && Loan::of(own()).is_err() && matches!(refused, Err(Error::OfParent))
+    });
+    assert!(child.succeeded());
+    queue.put_taken(filled, &mut not_hanging()).unwrap();
+    assert!(queue.get(&mut not_hanging()).unwrap() == bytes);
 }

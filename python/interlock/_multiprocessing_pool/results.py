@@ -27,6 +27,8 @@ _job_counter = _std.job_counter
 
 __all__ = ["ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult"]
 
+_OF_PARENT = "the pool belongs to the process that forked this one"
+
 
 class _NotRunning(ValueError):
     """The pool was closed."""
@@ -80,7 +82,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
         limits = self._interlock_crew.limits(self._interlock_extras)
         refusal = self._interlock_job.submit(payload, attend, limits, is_packed)
         if refusal == "parent":
-            raise RuntimeError("the pool belongs to the process that forked this one")
+            raise RuntimeError(_OF_PARENT)
         if refusal == "shutdown":
             raise _NotRunning("Pool not running")
         if refusal is not None:
@@ -126,6 +128,8 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
 
     def _interlock_wait(self, timeout: float | None) -> bool:
         if self._interlock_called is not None:
+            if timeout is None and not self._interlock_called.is_set():
+                _check_that_it_ends(self._interlock_crew)
             return self._interlock_called.wait(timeout)  # type: ignore[no-any-return]
         return self._interlock_outcome is not None or self._interlock_job.wait(timeout)
 
@@ -179,6 +183,12 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
     @property
     def _value(self) -> Any:
         return self._interlock_collect()[1] if self.ready() else None
+
+
+def _check_that_it_ends(crew: Any) -> None:
+    """Raise RuntimeError in a forked child: the threads that end its parent's jobs do not exist there."""
+    if crew.engine.is_of_parent():
+        raise RuntimeError("the job belongs to the process that forked this one, and had not ended by then")
 
 
 class _Deliver:
@@ -355,6 +365,8 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
     ) -> None:
         self._pool = pool
         self._interlock_crew = crew = pool._interlock_crew
+        if crew.engine.is_of_parent():
+            raise RuntimeError(_OF_PARENT)
         self._interlock_job = ProcessJob(crew.engine, answer, not self._interlock_in_order, True)
         self._interlock_feed = Feed(self._interlock_job, packer, items, crew.limits(extras))
         self._interlock_returns = extras is not None and extras.return_exceptions
@@ -401,6 +413,8 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
         """Block until there is a next result, and return its number, or -1 if there are no more."""
         feed, job, number = self._interlock_feed, self._interlock_job, self._interlock_taken
         if number >= len(job):
+            if timeout is None and feed.length is None:
+                _check_that_it_ends(self._interlock_crew)
             with feed.changed:
                 feed.is_watched = True
                 is_there = feed.changed.wait_for(

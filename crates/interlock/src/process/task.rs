@@ -194,6 +194,7 @@ impl<R: DeserializeOwned> Task<R> {
             Some(Answer::TimedOut) => Err(TaskError::TimedOut),
             Some(Answer::Stopped) => Err(TaskError::Stopped),
             Some(Answer::NotSent(error)) => Err(TaskError::NoRoom(error.into())),
+            Some(Answer::OfParent) => Err(TaskError::Forked),
             None if phase.is_done() => Err(TaskError::Taken),
             None => Err(TaskError::Forked),
         }

@@ -21,6 +21,8 @@ pub enum Answer {
     Stopped,
     /// It could not be sent to a worker: the shared memory has no room for it.
     NotSent(interlock_shm::Error),
+    /// It has a large answer, which only the process that forked this one has: a child could not be given a share.
+    OfParent,
 }
 
 /// The answer of a worker.
@@ -41,6 +43,14 @@ pub enum Bytes {
 }
 
 impl Bytes {
+    /// Returns whether the bytes are there: a forked child may have no share in a large answer of its parent.
+    pub(super) fn are_here(&self) -> bool {
+        match self {
+            Bytes::Copied(_) => true,
+            Bytes::Shared(taken) => taken.is_here(),
+        }
+    }
+
     /// Calls `look` with the bytes, where they are. `look` must not fork.
     pub fn with<R>(&self, look: impl FnOnce(&[u8]) -> R) -> R {
         match self {

@@ -121,7 +121,10 @@ impl<H> Call<H> {
 
     /// Takes its answer. Returns `None` if there is none yet, or if it was taken before. Never blocks.
     pub fn take_answer(&self) -> Option<Answer> {
-        self.outcome.take_value()
+        self.outcome.take_value().map(|answer| match answer {
+            Answer::Given(given) if !given.bytes.are_here() => Answer::OfParent,
+            answer => answer,
+        })
     }
 
     /// Takes out the bytes that the worker got. They are empty if they were large. Never blocks.

@@ -133,6 +133,9 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// Returns how many workers the host should start now: one for each call that has no free worker, up to the
     /// limit. Never blocks.
     pub fn missing_workers(&self) -> usize {
+        if self.is_of_parent() {
+            return 0;
+        }
         self.inner.missing_workers(&self.inner.state.lock())
     }
 
@@ -160,11 +163,14 @@ impl<H: Send + 'static> ProcessPool<H> {
     }
 
     /// Returns a seat for one more worker. The host starts its process, and then calls [`started`](Self::started).
-    /// Returns `None` if there are as many workers as the limit allows.
+    /// Returns `None` if there are as many workers as the limit allows, or in the child of a fork.
     ///
     /// # Errors
     /// The arena is full.
     pub fn add_worker(&self) -> Result<Option<Seat>, Error> {
+        if self.is_of_parent() {
+            return Ok(None);
+        }
         let calls = Queue::new(&self.inner.arena, None)?;
         let mut state = self.inner.state.lock();
         let token = match state.broken {

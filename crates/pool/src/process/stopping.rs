@@ -13,8 +13,12 @@ use super::state::State;
 use super::worker::{Why, Worker};
 
 impl<H: Send + 'static> ProcessPool<H> {
-    /// Cancels a call that no worker has taken. Returns whether it is cancelled now. Never blocks.
+    /// Cancels a call that no worker has taken. Returns whether it is cancelled now. Never blocks. In the child of a fork, this is
+    /// about the child's copy of the call, as it was at the fork: the parent runs the call all the same.
     pub fn cancel(&self, call: &Arc<Call<H>>) -> bool {
+        if self.is_of_parent() {
+            return self.cancel_copy(call);
+        }
         let is_cancelled = self.inner.change(0, |state, finished| {
             self.inner.drain(state, finished);
             // Relaxed: it changes under the lock.
@@ -43,8 +47,12 @@ impl<H: Send + 'static> ProcessPool<H> {
 
     /// Cancels a call, even while it runs: then kills the process of its worker, and another worker takes that
     /// worker's place. No other call is lost. Returns whether the call is cancelled now: `false` if it has ended.
-    /// If the worker answers at this moment, its answer is dropped. Never blocks.
+    /// If the worker answers at this moment, its answer is dropped. Never blocks. In the child of a fork, does what
+    /// [`cancel`](Self::cancel) does.
     pub fn cancel_running(&self, call: &Arc<Call<H>>) -> bool {
+        if self.is_of_parent() {
+            return self.cancel_copy(call);
+        }
         loop {
             if self.cancel(call) {
                 return true;
@@ -74,8 +82,12 @@ impl<H: Send + 'static> ProcessPool<H> {
 
     /// Ends a running call by killing the process that runs it. A new worker takes that worker's place, and no
     /// other call is lost. Returns whether the call ends: its answer will be
-    /// [`Answer::Stopped`](super::Answer::Stopped), unless the worker answers at this moment. Never blocks.
+    /// [`Answer::Stopped`](super::Answer::Stopped), unless the worker answers at this moment. Never blocks. In
+    /// the child of a fork, returns `false`.
     pub fn stop(&self, call: &Arc<Call<H>>) -> bool {
+        if self.is_of_parent() {
+            return false;
+        }
         let found = self.inner.change(0, |state, finished| {
             self.inner.drain(state, finished);
             let found = match take_back(state, call) {
@@ -94,8 +106,11 @@ impl<H: Send + 'static> ProcessPool<H> {
     }
 
     /// Cancels the waiting calls, and returns them in their order. The next call of a worker counts as begun, even
-    /// if the worker is still starting. Never blocks.
+    /// if the worker is still starting. Never blocks. In the child of a fork, does nothing.
     pub fn cancel_waiting(&self) -> Vec<Arc<Call<H>>> {
+        if self.is_of_parent() {
+            return Vec::new();
+        }
         let mut cancelled = Vec::new();
         {
             let mut state = self.inner.state.lock();
@@ -124,6 +139,15 @@ impl<H: Send + 'static> ProcessPool<H> {
             }
         }
         cancelled
+    }
+
+    /// In the child of a fork, cancels the child's copy of a call, unless a worker was running it.
+    fn cancel_copy(&self, call: &Arc<Call<H>>) -> bool {
+        let is_cancelled = !self.is_running(call) && call.outcome.cancel().is_ok();
+        if is_cancelled {
+            let _ = call.outcome.begin(); // notifies its watches
+        }
+        is_cancelled
     }
 }
 

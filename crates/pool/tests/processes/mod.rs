@@ -188,6 +188,24 @@ pub(crate) fn wait_for(pid: u32) {
     unsafe { libc::waitpid(pid.cast_signed(), std::ptr::null_mut(), 0) };
 }
 
+/// Returns what `is_so` returns in a forked child, which does nothing else.
+pub(crate) fn in_a_child(is_so: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child only calls that, and then ends.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        // SAFETY: the alarm ends a child that hangs; `_exit` ends it without running what is left of the test.
+        unsafe { libc::alarm(60) };
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(is_so));
+        // SAFETY: as above.
+        unsafe { libc::_exit(i32::from(!outcome.unwrap_or(false))) };
+    }
+    let mut status = 0;
+    // SAFETY: the child is this process's, and nobody else waits for it.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    status == 0
+}
+
 /// Ends the calling process.
 pub(crate) fn exit() {
     // SAFETY: it ends the process without running what is left of the test.

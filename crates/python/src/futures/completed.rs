@@ -3,7 +3,7 @@
 use interlock_pool::Watch;
 use interlock_queue::HostQueue;
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, Interest, Owners, Resource, ResourceId, ResourceKind, observes};
+use interlock_wait::{Deadline, Interest, Owners, Resource, ResourceId, ResourceKind, fork, observes};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyStopIteration, PyTimeoutError};
 use pyo3::gc::PyVisit;
@@ -11,7 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::future::Future;
-use super::waiting;
+use super::remote_call::never_ends;
+use super::{remote, waiting};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
@@ -127,10 +128,26 @@ impl Completed {
             .map(|future| future.clone_ref(py))
     }
 
+    /// Returns whether nothing in this process will end any of the futures that are left.
+    fn never_end(&self, py: Python<'_>) -> bool {
+        let waiting = self.waiting.get(py).lock();
+        let left: Vec<_> = waiting
+            .futures
+            .iter()
+            .flatten()
+            .map(|it| it.clone_ref(py))
+            .collect();
+        drop(waiting);
+        remote::never_end(left.iter().map(|future| future.bind(py)))
+    }
+
     #[cold]
     fn wait(&self, py: Python<'_>) -> PyResult<usize> {
         let last = self.last(py);
         let unfinished = Unfinished::of(py, last.as_slice().iter().map(Py::get));
+        if self.deadline == Deadline::NEVER && fork::generation() != 0 && self.never_end(py) {
+            return Err(never_ends());
+        }
         let got = blocking::wait(py, self.deadline, |context| {
             self.watch.get_with(&mut context.named(&unfinished))
         })?;
@@ -258,6 +275,14 @@ fn collect(
         let unfinished = |number: &usize| needed && !done.contains(number);
         let numbers = (0..futures.len()).filter(unfinished);
         let unfinished = Unfinished::of(py, numbers.map(|number| futures[number].get()));
+        let left = || (0..futures.len()).filter(|number| !done.contains(number));
+        if deadline == Deadline::NEVER
+            && fork::generation() != 0
+            && watch.is_empty()
+            && remote::never_end(left().map(|number| &futures[number]))
+        {
+            return Err(never_ends());
+        }
         let came = blocking::wait(py, deadline, |context| {
             watch.get_many_with(most, &mut context.named(&unfinished))
         })?;

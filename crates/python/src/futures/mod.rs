@@ -27,7 +27,7 @@ pub(crate) use living::executors;
 pub(crate) use map::Results;
 pub(crate) use pool::ThreadPool;
 pub(crate) use remote::{attend, loaded, settle, told};
-pub(crate) use remote_call::{Remote, RemoteCalls, RemoteHost};
+pub(crate) use remote_call::{Remote, RemoteCalls, RemoteHost, never_ends};
 pub(crate) use task::{CurrentTask, current_task, remember_work_items};
 pub(crate) use timers::{Alarm, Alarms};
 pub(crate) use watcher::Watcher;

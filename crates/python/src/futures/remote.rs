@@ -11,7 +11,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use super::answer::Answer;
 use super::due_callbacks::call_back;
 use super::future::{Future, finish};
-use super::remote_call::{Remote, RemoteHost};
+use super::remote_call::{Remote, RemoteHost, never_ends};
 use crate::imported::Imported;
 use crate::materialize::{native, standard};
 use crate::multiprocessing::{Incoming, MessageView, exit_code, plain_call};
@@ -112,6 +112,7 @@ pub(crate) fn loaded<'py>(
         RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), told(py, &death)?, sent()?)),
         RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent()?)),
         RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent()?)),
+        RawAnswer::OfParent => answered.call1((intern!(py, "of-parent"), py.None(), sent()?)),
         RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent()?)),
     };
     Ok(Answer::Exception(exception?.unbind()))
@@ -136,6 +137,9 @@ pub(super) fn wait(slf: &Bound<'_, Future>, deadline: impl FnOnce() -> PyResult<
     remote.pool.look();
     if !remote.call.phase().is_done() {
         let deadline = deadline()?;
+        if deadline == Deadline::NEVER && remote.never_ends() {
+            return Err(never_ends());
+        }
         match blocking::wait(slf.py(), deadline, |context| {
             remote.pool.wait(&remote.call, context)
         })? {
@@ -144,6 +148,11 @@ pub(super) fn wait(slf: &Bound<'_, Future>, deadline: impl FnOnce() -> PyResult<
         }
     }
     collect(slf, remote)
+}
+
+/// Returns whether nothing in this process will end any of these futures: they are of the process that forked this one.
+pub(super) fn never_end<'a, 'py: 'a>(mut futures: impl Iterator<Item = &'a Bound<'py, Future>>) -> bool {
+    futures.all(|future| unsettled(future).is_some_and(Remote::never_ends))
 }
 
 /// Called when a callback was registered, or when the future is being materialized. Lets the pool's manager settle

@@ -3,6 +3,7 @@
 use interlock_pool::process::{Call, ProcessPool};
 use interlock_pool::{Phase, Watch};
 use interlock_wait::primitive::Arc;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 /// The object that the manager's thread notifies of the end of a call: a future, or a callable.
@@ -10,6 +11,12 @@ pub(crate) type RemoteHost = Py<PyAny>;
 
 /// A pool of processes for Python.
 pub(crate) type RemoteCalls = ProcessPool<RemoteHost>;
+
+/// Returns the error of a wait without a limit, in a forked child, for a call of its parent that never ends there.
+#[cold]
+pub(crate) fn never_ends() -> PyErr {
+    PyRuntimeError::new_err("the call belongs to the process that forked this one, and had not ended by then")
+}
 
 /// A call in another process, and its pool.
 pub(crate) struct Remote {
@@ -44,6 +51,11 @@ impl Remote {
             Phase::Pending if self.pool.is_running(&self.call) => Phase::Running,
             phase => phase,
         }
+    }
+
+    /// Returns whether nothing will end the call in this process: it had not ended when its process forked this one.
+    pub(super) fn never_ends(&self) -> bool {
+        self.pool.is_of_parent() && !self.call.phase().is_done()
     }
 
     /// Registers a watch for the end of the call.

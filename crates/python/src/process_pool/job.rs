@@ -11,7 +11,7 @@ use super::pool::{ProcessPool, call_of, hear, limits_of, refusal_of};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
-use crate::futures::{RemoteCalls, RemoteHost, loaded};
+use crate::futures::{RemoteCalls, RemoteHost, loaded, never_ends};
 use crate::multiprocessing::{Outgoing, refused};
 use crate::raw::Attached;
 
@@ -221,6 +221,9 @@ impl ProcessJob {
             Ok(number) => Some(number),
             Err(_) => {
                 let deadline = Timeout::of(timeout)?.deadline()?;
+                if deadline == Deadline::NEVER && self.engine.is_of_parent() {
+                    return Err(never_ends());
+                }
                 blocking::wait(py, deadline, |context| watch.get_with(context))?.ok()
             }
         };
@@ -267,6 +270,9 @@ impl ProcessJob {
     }
 
     fn wait_until(&self, py: Python<'_>, call: &Arc<Call<RemoteHost>>, deadline: Deadline) -> PyResult<bool> {
+        if deadline == Deadline::NEVER && self.engine.is_of_parent() {
+            return Err(never_ends());
+        }
         let waited = blocking::wait(py, deadline, |context| self.engine.wait(call, context))?;
         Ok(matches!(waited, Waited::Done | Waited::Retired))
     }

@@ -1,12 +1,12 @@
 //! The parent's side of a pool of processes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use interlock_pool::process::{Call, Duty, Limits, OnWorkerDeath, Settings, Unplaced};
 use interlock_shm::Name;
 use interlock_wait::primitive::global::{AtomicU64, Ordering};
-use interlock_wait::{Deadline, ThreadIdent, WaitContext};
+use interlock_wait::{Deadline, ThreadIdent, WaitContext, WordLock};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -18,6 +18,9 @@ use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
 /// The exit code of a process whose fork server is gone, so that its real one is not known.
 const UNKNOWN: i32 = 255;
+
+/// The engines of all pools.
+static POOLS: WordLock<Vec<Weak<RemoteCalls>>> = WordLock::new(Vec::new());
 
 /// The engine of a pool of processes: calls wait here for workers, and answers for the threads that ask for them.
 ///
@@ -63,9 +66,13 @@ impl ProcessPool {
             on_worker_death,
             keeps_workers,
         };
-        let engine = RemoteCalls::new(family.arena(), settings).map_err(refused)?;
+        let engine = Arc::new(RemoteCalls::new(family.arena(), settings).map_err(refused)?);
+        let mut pools = POOLS.lock();
+        pools.retain(|pool| pool.strong_count() > 0);
+        pools.push(Arc::downgrade(&engine));
+        drop(pools);
         Ok(ProcessPool {
-            engine: Arc::new(engine),
+            engine,
             is_bounded: max_pending > 0,
             retries,
             manager: AtomicU64::new(0),
@@ -157,6 +164,18 @@ impl ProcessPool {
     /// Begin to watch the workers, though no call was submitted.
     fn supervise(&self) -> PyResult<()> {
         self.engine.supervise().map_err(|_| no_thread())
+    }
+
+    /// Take the answers that have come to all pools, so that a child which is about to be forked has them. Does not block.
+    #[staticmethod]
+    fn take_answers() {
+        let pools: Vec<_> = POOLS.lock().iter().filter_map(Weak::upgrade).collect();
+        pools.iter().for_each(|pool| pool.look());
+    }
+
+    /// Return whether the pool belongs to the process that forked this one, which can't use it.
+    fn is_of_parent(&self) -> bool {
+        self.engine.is_of_parent()
     }
 
     /// Return how many workers to start now.

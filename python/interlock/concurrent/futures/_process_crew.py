@@ -70,7 +70,12 @@ class Crew:
         self._lock = Lock()
 
     def end_all(self, how: str) -> None:
-        """End all processes by their method `how`, also processes that are just being started. Their calls are lost."""
+        """End all processes by their method `how`, also processes that are just being started. Their calls are lost.
+
+        Does nothing in a forked child: the processes are its parent's.
+        """
+        if self.pool.is_of_parent():
+            return
         self.pool.abandon()
         self._ends_by = how
         for process in [*self.processes.values()]:
@@ -137,8 +142,10 @@ class Crew:
 def interrupt(managers: list[Manager]) -> None:
     """End pools: cancel the waiting calls, and kill the workers that still run a call a second later.
 
-    Ctrl-C in a terminal reaches the workers, too, but a function written in C may continue.
+    Ctrl-C in a terminal reaches the workers, too, but a function written in C may continue. A forked child leaves its
+    parent's pools alone: nothing ends there for which it could wait.
     """
+    managers = [manager for manager in managers if not manager.is_of_parent]
     for manager in managers:
         manager.give_up()
     until = monotonic() + _GRACE
@@ -215,6 +222,11 @@ class Manager(threading.Thread):
             if _std._global_shutdown:
                 interrupt(_all_managers())
             raise
+
+    @property
+    def is_of_parent(self) -> bool:
+        """Whether the pool belongs to the process that forked this one."""
+        return self._crew.pool.is_of_parent()
 
     def give_up(self) -> None:
         """Accept no more calls, and cancel the waiting calls."""

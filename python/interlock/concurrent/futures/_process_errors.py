@@ -93,6 +93,10 @@ def _error_of(kind: str, data: Any, payload: Any) -> BaseException:
         )
     if kind == "not-sent":
         return MemoryError(f"{_task(payload) or 'the task'} could not be sent to a worker: {data}")
+    if kind == "of-parent":
+        return MemoryError(
+            "the result stayed in the process that forked this one: there was no room to share it"
+        )
     raise AssertionError(f"a call can't end as {kind!r}")
 
 

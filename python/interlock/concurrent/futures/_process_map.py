@@ -108,6 +108,8 @@ def show_progress(pool: Any, progress: _Progress) -> None:
     """Implements `ProcessPoolExecutor.progress()`, for the engine of the executor."""
     from interlock._progress import bar
 
+    if pool.is_of_parent():
+        raise RuntimeError("the executor belongs to the process that forked this one")
     counts = pool.counts()
     total, done = counts[0], counts[3]
     show = bar(progress, total)

@@ -457,10 +457,11 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         if self._interlock_pool is not None:
             self._interlock_pool.abandon()
         self.shutdown(wait=False, cancel_futures=True)
-        if self._interlock_pool is not None:
+        if self._interlock_pool is not None and not self._interlock_pool.is_of_parent():
             self._interlock_crew.end_all(operation)
             return
         for process in processes.values():
+            process.is_alive()  # raises in a forked child, as in the standard library
             end(process, operation)
 
 

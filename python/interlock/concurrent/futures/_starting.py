@@ -5,6 +5,8 @@ The reason: each page that a process writes to after a fork has to be copied by 
 
 from __future__ import annotations
 
+from interlock import _interlock
+from interlock._lifecycle import before_fork
 from interlock._worker_process.last_words import LastWords
 from interlock._worker_process.seat import Seat
 from interlock._worker_process.start import start
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from interlock._interlock import ProcessPool, ProcessSeat
 
 __all__ = ["Starting", "start_workers", "take_seats"]
+
+before_fork(_interlock.ProcessPool.take_answers)
 
 
 class Starting:

@@ -2,7 +2,9 @@
 
 use interlock_pool::process::{Call, ProcessPool};
 use interlock_pool::{Phase, Watch};
+use interlock_wait::ThreadIdent;
 use interlock_wait::primitive::Arc;
+use interlock_wait::primitive::global::{AtomicBool, AtomicU64, Ordering};
 use pyo3::prelude::*;
 
 /// The object that the manager's thread notifies of the end of a call: a future, or a callable.
@@ -15,11 +17,52 @@ pub(crate) type RemoteCalls = ProcessPool<RemoteHost>;
 pub(crate) struct Remote {
     pub(super) pool: Arc<RemoteCalls>,
     pub(super) call: Arc<Call<RemoteHost>>,
+    /// Whether the pool's manager settles the future, because it has callbacks.
+    is_managed: AtomicBool,
+    /// The thread that unpickles the answer; 0 if there is none.
+    reader: AtomicU64,
 }
 
 impl Remote {
     pub(crate) fn new(pool: Arc<RemoteCalls>, call: Arc<Call<RemoteHost>>) -> Self {
-        Remote { pool, call }
+        Remote {
+            pool,
+            call,
+            is_managed: AtomicBool::new(false),
+            reader: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns whether only the pool's manager settles the future.
+    #[inline]
+    pub(super) fn is_managed(&self) -> bool {
+        // Relaxed: a thread that does not see it settles the future itself, and calls no callback.
+        self.is_managed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_managed(&self, is_managed: bool) -> bool {
+        // Relaxed: as above.
+        self.is_managed.swap(is_managed, Ordering::Relaxed)
+    }
+
+    /// Records that the calling thread unpickles the answer.
+    #[inline]
+    pub(super) fn begin_reading(&self) {
+        // Relaxed: only that thread itself looks for its own number.
+        self.reader.store(ThreadIdent::current().get(), Ordering::Relaxed);
+    }
+
+    /// Records that the calling thread no longer unpickles the answer.
+    pub(super) fn leave_reading(&self) {
+        // Relaxed: as above.
+        self.reader.store(0, Ordering::Relaxed);
+    }
+
+    /// Returns whether the calling thread unpickles the answer: this is asked by a signal handler, or by code that
+    /// the pickle calls.
+    pub(super) fn is_read_here(&self) -> bool {
+        // Relaxed: as above.
+        self.reader.load(Ordering::Relaxed) == ThreadIdent::current().get()
     }
 
     /// Returns whether the call belongs to `pool`.
@@ -42,6 +85,16 @@ impl Remote {
         self.pool.look();
         match self.call.phase() {
             Phase::Pending if self.pool.is_running(&self.call) => Phase::Running,
+            phase => phase,
+        }
+    }
+
+    /// Returns the phase of the future, which is not settled: it does not end before it is.
+    pub(super) fn phase_of_future(&self) -> Phase {
+        let is_open = self.is_managed() || self.is_read_here();
+        match self.phase() {
+            Phase::Finished if is_open => Phase::Running,
+            phase if is_open && phase.is_cancelled() => Phase::Pending,
             phase => phase,
         }
     }

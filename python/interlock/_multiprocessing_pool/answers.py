@@ -27,19 +27,24 @@ class Failed:
         self.error = error
 
 
-def answer(kind: str, data: Any, payload: Any = None) -> Any:
-    """Return the result of a task, or a `Failed`. The engine passes `kind`, `data` and `payload`."""
+def answer(kind: str, data: Any, payload: Any = None, strictly: bool = False) -> Any:
+    """Return the result of a task, or a `Failed`. The engine passes all arguments.
+
+    `strictly`: raise the error of unpickling or of making the answer: a signal handler may have raised it.
+    """
     if kind == "cancelled":
         return Failed(terminated())
     try:
         if kind == "failed":
-            return Failed(load_exception(data, RemoteTraceback))
+            return Failed(load_exception(data, RemoteTraceback, strictly))
         if kind == "died":
             return Failed(worker_died(_death(data, payload)))
         if kind == "broken":
             return Failed(broken(_death(data, payload), _BROKEN))
         return Failed(error_of(kind, data, _described(payload)))
     except Exception as error:
+        if strictly:
+            raise
         return Failed(error)
 
 

@@ -38,7 +38,7 @@ class Feed:
         self.length: int | None = None
         self.error: BaseException | None = None
         self.changed = Condition()
-        self.is_watched = False
+        self._watchers = 0
         self._sizes: dict[int, int] = {}
         self._size = 0
 
@@ -66,6 +66,17 @@ class Feed:
                 self.length = len(self.job)
                 self.changed.notify_all()
         self.job.wake()
+
+    def wait_for(self, number: int, timeout: float | None) -> bool:
+        """Block until the call with this number is submitted, or there are no more calls. False: not in time."""
+        with self.changed:
+            self._watchers += 1
+            try:
+                return self.changed.wait_for(
+                    lambda: number < len(self.job) or self.length is not None, timeout
+                )
+            finally:
+                self._watchers -= 1
 
     def _submit(self, crew: Crew, items: tuple[Any, ...]) -> BaseException | None:
         """Submit a call, or make it fail. Returns the error if no more calls can be submitted."""
@@ -97,7 +108,7 @@ class Feed:
         self._tell()
 
     def _tell(self) -> None:
-        if self.is_watched:
+        if self._watchers:
             with self.changed:
                 self.changed.notify_all()
 
@@ -134,7 +145,9 @@ class Tasks:
 
             def attend(key: Any = key, number: int = number, at: int = at) -> None:
                 if not crew.is_terminated:
-                    result = job.result(at)
+                    results: list[Any] = []
+                    job.read(at, results)
+                    result = results[0]
                     failed = type(result) is Failed
                     self._set(key, number, (not failed, result.error if failed else result))
 

@@ -13,7 +13,7 @@ from interlock._multiprocessing_pool.feeder import Feed
 from interlock._multiprocessing_pool.packing import Packer, dump_task
 from interlock._originals import originals
 from interlock._task_error_classes import WorkerDiedError
-from interlock.threading import Event, Lock
+from interlock.threading import Event, Lock, RLock, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
         self._interlock_crew = crew = pool._interlock_crew
         self._interlock_job = ProcessJob(crew.engine, answer)
         self._interlock_lock = Lock()
+        self._interlock_reader = 0
+        self._interlock_chunks: list[Any] = []
         self._interlock_left = 1
         if callback or error_callback:
             self._interlock_called = Event()
@@ -113,15 +115,25 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
             self._interlock_called.set()
 
     def _interlock_collect(self) -> tuple[bool, Any]:
-        """Return the result of calls that have ended."""
+        """Return the result of calls that have ended. If a signal handler raises, the next call returns it."""
+        if self._interlock_reader == get_ident():
+            raise RuntimeError("this thread is unpickling the result, and can't wait for it meanwhile")
         with self._interlock_lock:
             if self._interlock_outcome is None:
-                self._interlock_outcome = self._interlock_read()
+                try:
+                    self._interlock_reader = get_ident()
+                    self._interlock_outcome = self._interlock_read()
+                finally:
+                    self._interlock_reader = 0
+                self._interlock_chunks = []
                 self._pool = None
             return self._interlock_outcome
 
     def _interlock_read(self) -> tuple[bool, Any]:
-        result = self._interlock_job.result(0)
+        chunks = self._interlock_chunks
+        if not chunks:
+            self._interlock_job.read(0, chunks)
+        result = chunks[0]
         if type(result) is Failed:
             return False, _told(self._interlock_crew, result.error)
         return True, result
@@ -135,7 +147,8 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
 
     def ready(self) -> bool:
         """Whether the call has ended. Does not block."""
-        return self._interlock_wait(0)
+        # A signal handler may ask while its own thread unpickles the result: then there is no result yet.
+        return self._interlock_wait(0) and self._interlock_reader != get_ident()
 
     def successful(self) -> bool:
         """Whether the call has returned. Raises ValueError if it has not ended."""
@@ -284,14 +297,22 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
         self._interlock_job.skip()
 
     def _interlock_read(self) -> tuple[bool, Any]:
+        errors, job, chunks = self._interlock_errors, self._interlock_job, self._interlock_chunks
+        # A signal handler may end this. The next call goes on with the chunk that is missing.
+        for number in range(len(chunks), len(job)):
+            if number in errors:
+                chunks.append(Failed(errors[number]))
+            else:
+                job.read(number, chunks)
+        if self._interlock_extras is not None and self._interlock_extras.return_exceptions:
+            return self._interlock_all_of(chunks)
+        return self._interlock_values_of(chunks)
+
+    def _interlock_values_of(self, chunks: list[Any]) -> tuple[bool, Any]:
         values: list[Any] = []
-        errors, job = self._interlock_errors, self._interlock_job
         failed, is_single = None, self._interlock_single
         size, odd = self._chunksize, {}
-        if self._interlock_extras is not None and self._interlock_extras.return_exceptions:
-            return self._interlock_read_all()
-        for number in range(len(job)):
-            chunk: Any = Failed(errors[number]) if number in errors else job.result(number)
+        for number, chunk in enumerate(chunks):
             if type(chunk) is Failed:
                 # StopIteration ends the chunk, as built-in `map()` ends there.
                 if is_single and type(chunk.error) is StopIteration:
@@ -310,20 +331,18 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
             return True, _placed(values, self._interlock_length, size, odd)
         return True, values
 
-    def _interlock_read_all(self) -> tuple[bool, Any]:
+    def _interlock_all_of(self, chunks: list[Any]) -> tuple[bool, Any]:
         """Return the results and exceptions of tasks that were submitted one by one, or the error of the iterable."""
         if self._interlock_error is not None:
             return False, self._interlock_error
         values: list[Any] = []
-        for number in range(len(self._interlock_job)):
-            error = self._interlock_errors.get(number)
-            result: Any = Failed(error) if error is not None else self._interlock_job.result(number)
-            if type(result) is Failed:
-                values.append(_told(self._interlock_crew, result.error))
+        for chunk in chunks:
+            if type(chunk) is Failed:
+                values.append(_told(self._interlock_crew, chunk.error))
             elif self._interlock_single:
-                values.append(result)
+                values.append(chunk)
             else:
-                values += result
+                values += chunk
         return True, values
 
     @property
@@ -370,8 +389,10 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
         self._interlock_job = ProcessJob(crew.engine, answer, not self._interlock_in_order, True)
         self._interlock_feed = Feed(self._interlock_job, packer, items, crew.limits(extras))
         self._interlock_returns = extras is not None and extras.return_exceptions
-        self._interlock_lock = Lock()
+        self._interlock_lock = RLock()
+        self._interlock_depth = 0
         self._interlock_taken = 0
+        self._interlock_open: list[list[Any]] = []
         crew.feeder.put(self._interlock_feed)
         if crew.track is not None:
             crew.track(self._interlock_job, None, self._interlock_feed)
@@ -385,18 +406,20 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
         if not self._interlock_lock.acquire(timeout=-1 if timeout is None else max(0, timeout)):
             raise TimeoutError
         try:
-            feed = self._interlock_feed
-            number = self._interlock_next(None if until is None else max(0, until - monotonic()))
-            if number < 0:
-                self._pool = None
-                error, feed.error = feed.error, None
-                if error is None:
-                    raise StopIteration
-            else:
-                self._interlock_taken += 1
-                error = feed.failures.pop(number, None) if feed.failures else None
-            result = Failed(error) if error is not None else self._interlock_job.result(number)
+            self._interlock_depth += 1
+            entry = self._interlock_entry(None if until is None else max(0, until - monotonic()))
+            number = entry[0]
+            if len(entry) == 1:
+                failures = self._interlock_feed.failures
+                if number in failures:
+                    entry.append(Failed(failures[number]))
+                    del failures[number]
+                else:
+                    self._interlock_job.read(number, entry)
+            result = entry[1]
+            self._interlock_open.remove(entry)
         finally:
+            self._interlock_depth -= 1
             self._interlock_lock.release()
         if type(result) is Failed:
             error = _told(self._interlock_crew, result.error)
@@ -409,24 +432,42 @@ class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
 
     __next__ = next
 
+    def _interlock_entry(self, timeout: float | None) -> list[Any]:
+        """Return the number of the next result, in a list that is kept until the caller has got the result.
+
+        A signal handler may have raised while the result was unpickled: then it is still the next one. A handler that
+        asks meanwhile, on the same thread, gets the one after it.
+        """
+        if self._interlock_open and self._interlock_depth == 1:
+            return self._interlock_open[0]
+        number = self._interlock_next(timeout)
+        entry: list[Any] = [number]
+        if number >= 0:
+            self._interlock_taken += 1
+        else:
+            feed = self._interlock_feed
+            self._pool = None
+            error, feed.error = feed.error, None
+            if error is None:
+                raise StopIteration
+            entry.append(Failed(error))
+        self._interlock_open.append(entry)
+        return entry
+
     def _interlock_next(self, timeout: float | None) -> int:
         """Block until there is a next result, and return its number, or -1 if there are no more."""
         feed, job, number = self._interlock_feed, self._interlock_job, self._interlock_taken
         if number >= len(job):
             if timeout is None and feed.length is None:
                 _check_that_it_ends(self._interlock_crew)
-            with feed.changed:
-                feed.is_watched = True
-                is_there = feed.changed.wait_for(
-                    lambda: number < len(job) or feed.length is not None, timeout
-                )
-                feed.is_watched = False
-            if not is_there:
+            if not feed.wait_for(number, timeout):
                 raise TimeoutError
             if number >= len(job):
                 return -1
         if not job.wait_for(number, timeout):
             raise TimeoutError
+        if number != self._interlock_taken:  # a signal handler has taken that one
+            return self._interlock_next(timeout)
         return number
 
     @property

@@ -132,8 +132,8 @@ def _dumped_with(error: BaseException, text: str | None) -> bytes:
         )
 
 
-def load_exception(data: Any, cause: Any = None) -> BaseException:
-    """Unpickle an exception, in the process that waits for the result. Raises nothing of its own.
+def load_exception(data: Any, cause: Any = None, strictly: bool = False) -> BaseException:
+    """Unpickle an exception, in the process that waits for the result. Raises nothing of its own, unless `strictly`.
 
     If there is a text of the worker's traceback, `cause` makes the exception's `__cause__` from it. `cause` is the
     class that the standard library uses for that in its pool; the default is the one of its executor.
@@ -141,6 +141,8 @@ def load_exception(data: Any, cause: Any = None) -> BaseException:
     try:
         pickled, reason, builtin, type_name, message, text = loads(data)
     except Exception as failure:
+        if strictly:
+            raise
         pickled, reason, text = None, repr(failure), ""
         builtin, type_name, message = "Exception", "builtins.Exception", "an exception that could not be read"
     error = None
@@ -148,6 +150,8 @@ def load_exception(data: Any, cause: Any = None) -> BaseException:
         try:
             error = loads(pickled)
         except Exception as failure:
+            if strictly:
+                raise
             reason = f"it can't be unpickled ({_type_name(failure)}: {_message(failure)})"
         else:
             if not isinstance(error, BaseException):

@@ -65,10 +65,10 @@ impl Completed {
         if self.waiting.get(py).lock().left == 0 {
             return Ok(None);
         }
-        let number = match self.watch.try_get() {
-            Ok(number) => number,
-            Err(_) => self.wait(py)?,
-        };
+        let mut number = self.next_number(py)?;
+        while !self.is_done(py, number)? {
+            number = self.next_number(py)?;
+        }
         let mut waiting = self.waiting.get(py).lock();
         let future = waiting.futures.get_mut(number).and_then(Option::take);
         waiting.left -= 1;
@@ -116,6 +116,28 @@ impl Completed {
 }
 
 impl Completed {
+    /// Returns the number of a future whose end the watch has got.
+    #[inline]
+    fn next_number(&self, py: Python<'_>) -> PyResult<usize> {
+        match self.watch.try_get() {
+            Ok(number) => Ok(number),
+            Err(_) => self.wait(py),
+        }
+    }
+
+    /// Returns whether a future is done; otherwise the watch gets its number once more.
+    #[inline]
+    fn is_done(&self, py: Python<'_>, number: usize) -> PyResult<bool> {
+        let future = {
+            let waiting = self.waiting.get(py).lock();
+            let future = waiting.futures.get(number).and_then(Option::as_ref);
+            future.map(|future| future.clone_ref(py))
+        };
+        future.map_or(Ok(true), |future| {
+            waiting::is_done_or_watched(future.bind(py), &self.watch, number)
+        })
+    }
+
     /// Returns the only future that is left, for an observer: any of several may be done first.
     fn last(&self, py: Python<'_>) -> Option<Py<Future>> {
         let waiting = self.waiting.get(py).lock();
@@ -252,7 +274,9 @@ pub(crate) fn wait_for_futures<'py>(
     let mut done = done?;
     // Add the futures that were done in the meantime, before the watch was removed.
     while let Ok(number) = watch.try_get() {
-        done.push(number);
+        if remote::can_be_asked(&futures[number]) {
+            done.push(number);
+        }
     }
     Ok(Some(
         done.into_iter().map(|number| futures[number].clone()).collect(),
@@ -263,7 +287,7 @@ pub(crate) fn wait_for_futures<'py>(
 fn collect(
     py: Python<'_>,
     futures: &[Bound<'_, Future>],
-    watch: &Watch,
+    watch: &Arc<Watch>,
     deadline: Deadline,
     until: Until,
 ) -> PyResult<Vec<usize>> {
@@ -286,9 +310,20 @@ fn collect(
         let came = blocking::wait(py, deadline, |context| {
             watch.get_many_with(most, &mut context.named(&unfinished))
         })?;
-        let Ok(came) = came else {
+        let Ok(mut came) = came else {
             break;
         };
+        let mut result = Ok(());
+        came.retain(|&number| {
+            waiting::is_done_or_watched(&futures[number], watch, number).unwrap_or_else(|error| {
+                result = Err(error);
+                true
+            })
+        });
+        result?;
+        if came.is_empty() {
+            continue;
+        }
         let mut failed = false;
         if until == Until::FirstException {
             for &number in &came {

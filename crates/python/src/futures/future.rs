@@ -2,7 +2,7 @@
 
 use std::sync::{OnceLock, Weak};
 
-use interlock_pool::{Phase, Refusal, Waited};
+use interlock_pool::{Due, Phase, Refusal, Waited};
 use interlock_wait::Deadline;
 use interlock_wait::primitive::global::AtomicBool;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
@@ -117,7 +117,7 @@ impl Future {
     /// Returns its phase. For a call in another process, takes the answers that have come first.
     pub(super) fn phase(&self, py: Python<'_>) -> Phase {
         match (self.engine.get(py).phase(), self.remote()) {
-            (Phase::Pending, Some(remote)) => remote.phase(),
+            (Phase::Pending, Some(remote)) => remote.phase_of_future(),
             (phase, _) => phase,
         }
     }
@@ -161,6 +161,16 @@ pub(super) fn seconds_left(py: Python<'_>, deadline: Deadline) -> PyResult<Optio
 /// Finishes a future with its answer. Returns the answer if the future is materialized.
 #[inline]
 pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<Option<Answer>> {
+    finish_with(slf, answer, |due| call_back(slf, due))
+}
+
+/// Like [`finish`]. Passes the callbacks that are due to `call`.
+#[inline]
+pub(super) fn finish_with(
+    slf: &Bound<'_, Future>,
+    answer: Answer,
+    call: impl FnOnce(Due<Py<PyAny>>) -> PyResult<()>,
+) -> PyResult<Option<Answer>> {
     let mut answer = Some(answer);
     let finished = native(slf, |future| {
         answer
@@ -168,7 +178,7 @@ pub(super) fn finish(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<Option
             .map(|answer| future.engine.get(slf.py()).finish(answer))
     })?;
     match finished.flatten() {
-        Some(Ok(due)) => call_back(slf, due).map(|()| None),
+        Some(Ok(due)) => call(due).map(|()| None),
         Some(Err((Refusal::Retired, answer))) => Ok(Some(answer)),
         Some(Err((Refusal::Phase(phase), _))) => {
             let message = format!("{}: {}", name_of(phase), slf.repr()?);

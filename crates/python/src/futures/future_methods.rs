@@ -105,6 +105,8 @@ impl Future {
     #[inline]
     fn add_done_callback(slf: &Bound<'_, Self>, r#fn: &Bound<'_, PyAny>) -> PyResult<()> {
         let callback = r#fn.clone().unbind();
+        // If the call has ended, the callback is called here, at once.
+        remote::settle(slf)?;
         match native(slf, |future| future.engine.get(slf.py()).listen(callback))? {
             Some(Ok(())) => remote::attend(slf),
             Some(Err((Refusal::Phase(_), callback))) => call_one(slf, &callback),
@@ -271,14 +273,17 @@ enum Ended<'py> {
 #[inline]
 fn wait<'py>(slf: &Bound<'py, Future>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Ended<'py>> {
     let py = slf.py();
-    remote::wait(slf, || match timeout {
+    let known = remote::wait(slf, || match timeout {
         Some(_) => Timeout::of(timeout)?.deadline(),
         None => Ok(Deadline::NEVER),
     })?;
     let mut deadline = None;
     let answer = native(slf, |future| {
         let limit = match timeout {
-            Some(_) if !future.engine.get(py).phase().is_done() => Timeout::of(timeout)?.deadline()?,
+            Some(_) if !future.engine.get(py).phase().is_done() => match known {
+                Some(known) => known,
+                None => Timeout::of(timeout)?.deadline()?,
+            },
             _ => Deadline::NEVER,
         };
         deadline = Some(limit);

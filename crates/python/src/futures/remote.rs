@@ -1,20 +1,19 @@
 //! Futures whose calls run in other processes. Their answers arrive without the interpreter, and wait for a thread
 //! that asks for them.
 
-use interlock_pool::process::{Answer as RawAnswer, Bytes, Call, WorkerDeath};
-use interlock_pool::{Phase, Waited};
+use interlock_pool::{Due, Phase, Waited};
 use interlock_wait::Deadline;
-use pyo3::exceptions::PyTimeoutError;
+use interlock_wait::primitive::Arc;
+use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
 
 use super::answer::Answer;
-use super::due_callbacks::call_back;
-use super::future::{Future, finish};
-use super::remote_call::{Remote, RemoteHost, never_ends};
+use super::due_callbacks::{call_back, log};
+use super::future::{Future, finish_with};
+use super::reading::{Read, Sent, in_thread, read_again};
+use super::remote_call::{Remote, never_ends};
 use crate::imported::Imported;
 use crate::materialize::{native, standard};
-use crate::multiprocessing::{Incoming, MessageView, exit_code, plain_call};
 use crate::raw::intern;
 use crate::{blocking, errors};
 
@@ -27,22 +26,50 @@ pub(super) fn unsettled<'a>(slf: &'a Bound<'_, Future>) -> Option<&'a Remote> {
     (!slf.get().engine(slf.py()).phase().is_done()).then_some(remote)
 }
 
-/// Gives a future the answer of its call, if the answer has come. Calls the callbacks.
+/// The thread that settles a future.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Settler {
+    /// A thread that asks about the future. It may hold locks that the callbacks take, so it calls none of them.
+    Asker,
+    /// The pool's manager, or a thread that unpickles in the place of another one. It calls the callbacks.
+    Manager,
+}
+
+/// Gives a future the answer of its call, if the answer has come, unless the pool's manager does that.
 ///
 /// # Errors
-/// A callback raised an exception that is not an `Exception`.
-pub(crate) fn settle(slf: &Bound<'_, Future>) -> PyResult<()> {
+/// A signal handler raised.
+pub(super) fn settle(slf: &Bound<'_, Future>) -> PyResult<()> {
     match unsettled(slf) {
         Some(remote) => {
             remote.pool.look();
-            collect(slf, remote)
+            settle_as_asker(slf, remote)
         }
         None => Ok(()),
     }
 }
 
+/// Like [`settle`], for the pool's manager. Calls the callbacks.
+///
+/// # Errors
+/// A callback raised an exception that is not an `Exception`.
+pub(crate) fn hear_of_end(slf: &Bound<'_, Future>) -> PyResult<()> {
+    match unsettled(slf) {
+        Some(remote) => collect(slf, remote, Settler::Manager),
+        None => Ok(()),
+    }
+}
+
 /// Like [`settle`], for a call that has ended for the pool.
-fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
+fn settle_as_asker(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
+    match remote.is_managed() {
+        true => Ok(()),
+        false => collect(slf, remote, Settler::Asker),
+    }
+}
+
+/// Takes the answer of a call that has ended, unless another thread has, and settles the future.
+fn collect(slf: &Bound<'_, Future>, remote: &Remote, settler: Settler) -> PyResult<()> {
     if remote.call.phase().is_cancelled() {
         return set_cancelled(slf);
     }
@@ -50,12 +77,79 @@ fn collect(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
         return Ok(());
     };
     let py = slf.py();
-    let answer =
-        loaded(py, ANSWER.get(py)?, &remote.call, answer).unwrap_or_else(|error| Answer::of(py, Err(error)));
-    match finish(slf, answer)? {
+    remote.begin_reading();
+    let read = ANSWER
+        .get(py)
+        .and_then(|answered| Sent::of(py, answered, &remote.call, answer))
+        .map(|sent| sent.read(py));
+    // A materialized future is never settled for the engine.
+    let given = match read {
+        Ok(Read::Answer(answer)) => give(slf, answer, settler),
+        Ok(Read::Raised(error, sent)) => return read_once_more(slf, remote, error, sent),
+        Err(error) => give(slf, Answer::of(py, Err(error)), settler),
+    };
+    remote.leave_reading();
+    given
+}
+
+/// Lets another thread settle a future: unpickling has raised on the main thread.
+#[cold]
+fn read_once_more(slf: &Bound<'_, Future>, remote: &Remote, error: PyErr, sent: Sent) -> PyResult<()> {
+    remote.leave_reading();
+    let future = slf.clone().unbind();
+    read_again(slf.py(), error, sent, &Arc::default(), move |py, answer| {
+        let future = future.bind(py);
+        if let Err(error) = give(future, answer, Settler::Manager) {
+            report(future, error);
+        }
+    })
+}
+
+/// Settles a future with its answer.
+#[inline]
+fn give(slf: &Bound<'_, Future>, answer: Answer, settler: Settler) -> PyResult<()> {
+    let given = finish_with(slf, answer, |due| match settler {
+        Settler::Asker if !due.is_empty() => {
+            call_back_aside(slf, due);
+            Ok(())
+        }
+        _ => call_back(slf, due),
+    })?;
+    match given {
         None => Ok(()),
-        Some(Answer::Result(result)) => standard(slf, intern!(py, "set_result"), (slf, result)).map(drop),
-        Some(Answer::Exception(it)) => standard(slf, intern!(py, "set_exception"), (slf, it)).map(drop),
+        Some(answer) => give_materialized(slf, answer),
+    }
+}
+
+#[cold]
+fn give_materialized(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<()> {
+    let py = slf.py();
+    match answer {
+        Answer::Result(result) => standard(slf, intern!(py, "set_result"), (slf, result)).map(drop),
+        Answer::Exception(it) => standard(slf, intern!(py, "set_exception"), (slf, it)).map(drop),
+    }
+}
+
+/// Calls callbacks in a thread of their own: they were added while the calling thread unpickled the answer.
+#[cold]
+fn call_back_aside(slf: &Bound<'_, Future>, due: Due<Py<PyAny>>) {
+    let call = |py: Python<'_>, (future, due): (Py<Future>, Due<Py<PyAny>>)| {
+        let future = future.bind(py);
+        if let Err(error) = call_back(future, due) {
+            report(future, error);
+        }
+    };
+    if let Err(data) = in_thread(slf.py(), (slf.clone().unbind(), due), call) {
+        call(slf.py(), data); // the interpreter is at its end
+    }
+}
+
+/// Reports an exception that ended the callbacks of a future, through `threading.excepthook`.
+#[cold]
+pub(crate) fn report(slf: &Bound<'_, PyAny>, error: PyErr) {
+    let error = errors::exception(slf.py(), error);
+    if let Err(error) = log(slf, "callbacks_ended", &error) {
+        error.write_unraisable(slf.py(), Some(slf));
     }
 }
 
@@ -75,68 +169,25 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
     }
 }
 
-/// Returns the result of a call, or the exception that it raised, or the reason why it has no result:
-/// `answered(kind, data, payload)` makes the exception. It has no traceback yet, as in the standard library.
+/// Blocks until the call of a future has ended, or until `deadline`, and settles the future, unless the pool's manager
+/// does that. Does nothing for other futures. Returns the deadline if it was needed.
 ///
 /// # Errors
-/// The exception could not be made.
-pub(crate) fn loaded<'py>(
-    py: Python<'py>,
-    answered: &Bound<'py, PyAny>,
-    call: &Call<RemoteHost>,
-    answer: RawAnswer,
-) -> PyResult<Answer> {
-    // The payload, for messages: only calls without an answer still have it.
-    let sent = || -> PyResult<Bound<'py, PyAny>> {
-        let payload = call.take_payload();
-        match plain_call::described(py, &payload)? {
-            Some(call) => Ok(call.into_any()),
-            None => Ok(PyBytes::new(py, payload.get(1..).unwrap_or_default()).into_any()),
-        }
-    };
-    let exception = match answer {
-        RawAnswer::Given(given) if given.failed => {
-            answered.call1((intern!(py, "failed"), view(py, given.bytes)?))
-        }
-        RawAnswer::Given(given) => {
-            let incoming = match given.bytes {
-                Bytes::Copied(bytes) => Incoming::of_bytes(py, &bytes)?,
-                Bytes::Shared(taken) => Incoming::Large(taken),
-            };
-            match incoming.object(py) {
-                Ok(result) => return Ok(Answer::Result(result.unbind())),
-                Err(error) => answered.call1((intern!(py, "unreadable"), errors::exception(py, error))),
-            }
-        }
-        RawAnswer::WorkerDied(death) => answered.call1((intern!(py, "died"), told(py, &death)?, sent()?)),
-        RawAnswer::Broken(death) => answered.call1((intern!(py, "broken"), told(py, &death)?, sent()?)),
-        RawAnswer::TimedOut => answered.call1((intern!(py, "timed-out"), py.None(), sent()?)),
-        RawAnswer::Stopped => answered.call1((intern!(py, "stopped"), py.None(), sent()?)),
-        RawAnswer::OfParent => answered.call1((intern!(py, "of-parent"), py.None(), sent()?)),
-        RawAnswer::NotSent(error) => answered.call1((intern!(py, "not-sent"), error.to_string(), sent()?)),
-    };
-    Ok(Answer::Exception(exception?.unbind()))
-}
-
-fn view(py: Python<'_>, bytes: Bytes) -> PyResult<Bound<'_, PyAny>> {
-    match bytes {
-        Bytes::Copied(bytes) => Ok(PyBytes::new(py, &bytes).into_any()),
-        Bytes::Shared(taken) => Ok(MessageView::new(taken, 0).into_pyobject(py)?.into_any()),
-    }
-}
-
-/// Blocks until the call of a future has ended, or until `deadline`, and settles the future. Does nothing for other
-/// futures.
-///
-/// # Errors
-/// The call did not end in time, or a signal handler or a callback raised.
-pub(super) fn wait(slf: &Bound<'_, Future>, deadline: impl FnOnce() -> PyResult<Deadline>) -> PyResult<()> {
+/// The call did not end in time, a signal handler raised, or the calling thread is unpickling the answer.
+pub(super) fn wait(
+    slf: &Bound<'_, Future>,
+    deadline: impl FnOnce() -> PyResult<Deadline>,
+) -> PyResult<Option<Deadline>> {
     let Some(remote) = unsettled(slf) else {
-        return Ok(());
+        return Ok(None);
     };
+    if remote.is_managed() {
+        return Ok(None);
+    }
+    let mut limit = None;
     remote.pool.look();
     if !remote.call.phase().is_done() {
-        let deadline = deadline()?;
+        let deadline = *limit.insert(deadline()?);
         if deadline == Deadline::NEVER && remote.never_ends() {
             return Err(never_ends());
         }
@@ -147,7 +198,34 @@ pub(super) fn wait(slf: &Bound<'_, Future>, deadline: impl FnOnce() -> PyResult<
             Waited::TimedOut | Waited::Interrupted => return Err(PyTimeoutError::new_err(())),
         }
     }
-    collect(slf, remote)
+    settle_as_asker(slf, remote)?;
+    if !remote.is_managed() {
+        wait_for_reader(slf)?;
+    }
+    Ok(limit)
+}
+
+/// Blocks while another thread unpickles the answer of a call that has ended.
+#[inline]
+fn wait_for_reader(slf: &Bound<'_, Future>) -> PyResult<()> {
+    let Some(remote) = unsettled(slf) else {
+        return Ok(());
+    };
+    if remote.is_read_here() {
+        return Err(PyRuntimeError::new_err(
+            "this thread is unpickling the result, and can't wait for it meanwhile",
+        ));
+    }
+    if remote.is_read_by_parent() {
+        return Err(never_ends());
+    }
+    let engine = slf.get().engine(slf.py());
+    blocking::wait(slf.py(), Deadline::NEVER, |context| engine.wait_with(context)).map(drop)
+}
+
+/// Returns whether a future is settled, or any thread that asks may settle it. Otherwise the pool's manager will.
+pub(super) fn can_be_asked(slf: &Bound<'_, Future>) -> bool {
+    unsettled(slf).is_none_or(|remote| !remote.is_managed())
 }
 
 /// Returns whether nothing in this process will end any of these futures: they are of the process that forked this one.
@@ -161,12 +239,18 @@ pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
     let Some(remote) = unsettled(slf) else {
         return Ok(());
     };
+    if remote.set_managed(true) {
+        return Ok(());
+    }
     match remote
         .pool
         .await_answer(&remote.call, Some(slf.clone().into_any().unbind()))
     {
         true => Ok(()),
-        false => collect(slf, remote),
+        false => {
+            remote.set_managed(false);
+            collect(slf, remote, Settler::Asker)
+        }
     }
 }
 
@@ -185,6 +269,9 @@ pub(crate) fn cancel(slf: &Bound<'_, Future>, which: Calls) -> PyResult<Option<b
     let Some(remote) = unsettled(slf) else {
         return Ok(stop_materialized(slf, which));
     };
+    if remote.call.phase().is_cancelled() {
+        return Ok(Some(true)); // the thread that has cancelled it settles the future
+    }
     let is_cancelled = match which {
         Calls::Waiting => remote.pool.cancel(&remote.call),
         Calls::Running => remote.pool.cancel_running(&remote.call),
@@ -203,22 +290,4 @@ fn stop_materialized(slf: &Bound<'_, Future>, which: Calls) -> Option<bool> {
     let remote = slf.get().remote()?;
     let is_running = which == Calls::Running && remote.phase() == Phase::Running;
     (is_running && remote.pool.stop(&remote.call)).then_some(true)
-}
-
-/// Returns the process id, the exit code as in `Process.exitcode`, the name of the process, whether it was ready,
-/// whether it was running a call, and the reason that it gave for not serving. Exit code, name and reason are None
-/// if they are not known.
-pub(crate) fn told<'py>(py: Python<'py>, death: &WorkerDeath) -> PyResult<Bound<'py, PyTuple>> {
-    let label = Some(&*death.label).filter(|label| !label.is_empty());
-    let code = death.ended.map(exit_code);
-    let refusal = death.refusal.as_deref();
-    (
-        death.pid,
-        code,
-        label,
-        death.was_ready,
-        death.was_running,
-        refusal,
-    )
-        .into_pyobject(py)
 }

@@ -3,6 +3,8 @@
 use interlock_pool::process::{Call, ProcessPool};
 use interlock_pool::{Phase, Watch};
 use interlock_wait::primitive::Arc;
+use interlock_wait::primitive::global::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use interlock_wait::{ThreadIdent, fork};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -22,11 +24,63 @@ pub(crate) fn never_ends() -> PyErr {
 pub(crate) struct Remote {
     pub(super) pool: Arc<RemoteCalls>,
     pub(super) call: Arc<Call<RemoteHost>>,
+    /// Whether the pool's manager settles the future, because it has callbacks.
+    is_managed: AtomicBool,
+    /// The thread that unpickles the answer; 0 if there is none.
+    reader: AtomicU64,
+    /// The process, by its generation of forks, in which a thread began to unpickle the answer.
+    read_in: AtomicU32,
 }
 
 impl Remote {
     pub(crate) fn new(pool: Arc<RemoteCalls>, call: Arc<Call<RemoteHost>>) -> Self {
-        Remote { pool, call }
+        Remote {
+            pool,
+            call,
+            is_managed: AtomicBool::new(false),
+            reader: AtomicU64::new(0),
+            read_in: AtomicU32::new(0),
+        }
+    }
+
+    /// Returns whether only the pool's manager settles the future. A forked child does not have that thread.
+    #[inline]
+    pub(super) fn is_managed(&self) -> bool {
+        // Relaxed: a thread that does not see it settles the future itself, and calls no callback.
+        self.is_managed.load(Ordering::Relaxed) && !self.pool.is_of_parent()
+    }
+
+    pub(super) fn set_managed(&self, is_managed: bool) -> bool {
+        // Relaxed: as above.
+        self.is_managed.swap(is_managed, Ordering::Relaxed)
+    }
+
+    /// Records that the calling thread unpickles the answer.
+    #[inline]
+    pub(super) fn begin_reading(&self) {
+        // Relaxed: only that thread itself looks for its own number.
+        self.reader.store(ThreadIdent::current().get(), Ordering::Relaxed);
+        // Relaxed: a forked child has what was written before the fork.
+        self.read_in.store(fork::generation(), Ordering::Relaxed);
+    }
+
+    /// Returns whether the thread that has taken the answer is one of the process that forked this one.
+    pub(super) fn is_read_by_parent(&self) -> bool {
+        // Relaxed: as above.
+        self.pool.is_of_parent() && self.read_in.load(Ordering::Relaxed) != fork::generation()
+    }
+
+    /// Records that the calling thread no longer unpickles the answer.
+    pub(super) fn leave_reading(&self) {
+        // Relaxed: as above.
+        self.reader.store(0, Ordering::Relaxed);
+    }
+
+    /// Returns whether the calling thread unpickles the answer: this is asked by a signal handler, or by code that
+    /// the pickle calls.
+    pub(super) fn is_read_here(&self) -> bool {
+        // Relaxed: as above.
+        self.reader.load(Ordering::Relaxed) == ThreadIdent::current().get()
     }
 
     /// Returns whether the call belongs to `pool`.
@@ -56,6 +110,16 @@ impl Remote {
     /// Returns whether nothing will end the call in this process: it had not ended when its process forked this one.
     pub(super) fn never_ends(&self) -> bool {
         self.pool.is_of_parent() && !self.call.phase().is_done()
+    }
+
+    /// Returns the phase of the future, which is not settled: it does not end before it is.
+    pub(super) fn phase_of_future(&self) -> Phase {
+        let is_open = self.is_managed() || self.is_read_here();
+        match self.phase() {
+            Phase::Finished if is_open => Phase::Running,
+            phase if is_open && phase.is_cancelled() => Phase::Pending,
+            phase => phase,
+        }
     }
 
     /// Registers a watch for the end of the call.

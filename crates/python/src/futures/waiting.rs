@@ -41,10 +41,25 @@ pub(super) fn answer_until(future: &Bound<'_, PyAny>, deadline: Deadline) -> PyR
 pub(super) fn watch(slf: &Bound<'_, Future>, watch: &Arc<Watch>, number: usize) -> PyResult<bool> {
     remote::settle(slf)?;
     native(slf, |future| match remote::unsettled(slf) {
-        Some(remote) => remote.watch(watch, number),
-        None => future.engine(slf.py()).watch(watch, number),
+        Some(remote) if !remote.is_managed() => remote.watch(watch, number),
+        _ => future.engine(slf.py()).watch(watch, number),
     })
     .map(|watched| watched.is_some())
+}
+
+/// Called when `watch` got the number of a future. Returns whether the future is done. If it got callbacks meanwhile,
+/// the pool's manager has yet to settle it: then the watch gets the number once more.
+#[inline]
+pub(super) fn is_done_or_watched(
+    slf: &Bound<'_, Future>,
+    watch: &Arc<Watch>,
+    number: usize,
+) -> PyResult<bool> {
+    if remote::can_be_asked(slf) {
+        return Ok(true);
+    }
+    let watched = native(slf, |future| future.engine(slf.py()).watch(watch, number))?;
+    Ok(watched.is_none())
 }
 
 /// Removes a watch from a future, even if the future has been materialized since.
@@ -62,7 +77,7 @@ pub(super) fn unwatch(slf: &Bound<'_, Future>, watch: &Arc<Watch>) -> PyResult<(
 
 /// Returns whether a future that is done has an exception.
 pub(super) fn has_failed(slf: &Bound<'_, Future>) -> PyResult<bool> {
-    remote::settle(slf)?;
+    remote::wait(slf, || Ok(Deadline::NEVER))?;
     let is_exception = |answer: &Answer| matches!(answer, Answer::Exception(_));
     match native(slf, |future| future.engine(slf.py()).value(is_exception))? {
         Some(failed) => Ok(failed == Some(true)),

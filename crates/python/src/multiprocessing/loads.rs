@@ -74,6 +74,24 @@ pub(super) fn loads<'py>(py: Python<'py>, pickle: Bound<'py, PyAny>) -> PyResult
 /// bytes of its own.
 #[cold]
 pub(super) fn load_with_buffers(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
+    let (pickle, buffers) = pickle_and_buffers(py, taken)?;
+    load(py, pickle, buffers)
+}
+
+/// Unpickles the parts of a message that has buffers.
+pub(super) fn load<'py>(
+    py: Python<'py>,
+    pickle: Bound<'py, PyAny>,
+    buffers: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    LOAD.get(py)?.call1((pickle, buffers))
+}
+
+/// Returns the pickle and the buffers of a message that has buffers. Runs no code of a program.
+pub(super) fn pickle_and_buffers(
+    py: Python<'_>,
+    taken: Taken,
+) -> PyResult<(Bound<'_, PyAny>, Vec<Bound<'_, PyAny>>)> {
     let word = |at: usize| {
         let mut word = [0; 8];
         taken.read_from(at, &mut word);
@@ -114,8 +132,7 @@ pub(super) fn load_with_buffers(py: Python<'_>, taken: Taken) -> PyResult<Bound<
     });
     let objects = objects.collect::<PyResult<Vec<_>>>()?;
     let pickle = memory(pickle, Access::ReadOnly)?;
-    drop(loan);
-    LOAD.get(py)?.call1((pickle, objects))
+    Ok((pickle.into_any(), objects))
 }
 
 /// A buffer that has arrived.

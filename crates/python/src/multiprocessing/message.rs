@@ -9,7 +9,7 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
 use super::bytes::MessageView;
 use super::large::{HUGE, bytes_of};
-use super::loads::{WITH_BUFFERS, load_with_buffers, loads};
+use super::loads::{WITH_BUFFERS, load, load_with_buffers, loads, pickle_and_buffers};
 use crate::blocking;
 
 /// The first byte of a message.
@@ -140,6 +140,23 @@ impl Incoming {
         }
     }
 
+    /// Returns what can be unpickled more than once. Runs no code of a program.
+    pub(crate) fn loadable(self, py: Python<'_>) -> PyResult<Loadable> {
+        Ok(match self {
+            Incoming::Object(object) => Loadable::Object(object),
+            Incoming::Pickle(pickle) => Loadable::Pickle(pickle.into_any()),
+            Incoming::Large(taken) => match kind_of(&taken) {
+                PICKLE => Loadable::Pickle(MessageView::new(taken, 1).into_pyobject(py)?.into_any().unbind()),
+                WITH_BUFFERS => {
+                    let (pickle, buffers) = pickle_and_buffers(py, taken)?;
+                    let buffers = buffers.into_iter().map(Bound::unbind).collect();
+                    Loadable::WithBuffers(pickle.unbind(), buffers)
+                }
+                _ => Loadable::Object(large_object(py, taken)?.unbind()),
+            },
+        })
+    }
+
     /// Returns the bytes of a message that was sent as bytes or as a pickle, and otherwise the object.
     pub(super) fn bytes(self, py: Python<'_>) -> PyResult<Raw> {
         Ok(match self {
@@ -148,6 +165,28 @@ impl Incoming {
             Incoming::Large(taken) if kind_of(&taken) == PICKLE => Raw::Large(taken),
             Incoming::Large(taken) => Raw::Object(large_object(py, taken)?.unbind()),
         })
+    }
+}
+
+/// A message that can be unpickled more than once.
+pub(crate) enum Loadable {
+    Object(Py<PyAny>),
+    Pickle(Py<PyAny>),
+    WithBuffers(Py<PyAny>, Vec<Py<PyAny>>),
+}
+
+impl Loadable {
+    /// Returns the object.
+    #[inline]
+    pub(crate) fn object<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Loadable::Object(object) => Ok(object.bind(py).clone()),
+            Loadable::Pickle(pickle) => loads(py, pickle.bind(py).clone()),
+            Loadable::WithBuffers(pickle, buffers) => {
+                let buffers = buffers.iter().map(|buffer| buffer.bind(py).clone()).collect();
+                load(py, pickle.bind(py).clone(), buffers)
+            }
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) use death::exit_code;
 use event::SharedEvent;
 pub(crate) use family::{Family, SharedHandle, open};
 pub(crate) use lock::SharedLock;
-pub(crate) use message::{Incoming, Outgoing};
+pub(crate) use message::{Incoming, Loadable, Outgoing};
 pub(crate) use pickle::Pickle;
 pub(crate) use queue::SharedQueue;
 pub(crate) use shared::refused;

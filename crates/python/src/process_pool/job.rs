@@ -5,13 +5,17 @@ use interlock_pool::{Waited, Watch};
 use interlock_queue::HostQueue;
 use interlock_wait::Deadline;
 use interlock_wait::primitive::Arc;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
 use super::pool::{ProcessPool, call_of, hear, limits_of, refusal_of};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
-use crate::futures::{RemoteCalls, RemoteHost, loaded, never_ends};
+use crate::futures::{
+    Answer, Read, RemoteCalls, RemoteHost, SecondTry, Sent, await_second, never_ends, read_again,
+};
 use crate::multiprocessing::{Outgoing, refused};
 use crate::raw::Attached;
 
@@ -35,6 +39,15 @@ struct Calls {
     all: Vec<Option<Arc<Call<RemoteHost>>>>,
     /// The calls from here on have ended.
     ended_from: usize,
+    /// The answers that were taken, but for whose results a signal handler's exception was raised.
+    kept: Vec<(usize, Kept)>,
+}
+
+enum Kept {
+    /// A thread unpickles the answer once more.
+    Coming(Arc<SecondTry>),
+    /// What it has got.
+    Answer(Answer),
 }
 
 #[pymethods]
@@ -180,27 +193,93 @@ impl ProcessJob {
         self.next_of(py, self.room.as_ref(), timeout)
     }
 
-    /// Return the result of a call that has ended, or what `answer()` makes of another end. Its answer is gone then.
-    fn result<'py>(&self, py: Python<'py>, number: usize) -> PyResult<Bound<'py, PyAny>> {
-        let call = self
-            .calls
-            .get(py)
-            .lock()
-            .all
-            .get_mut(number)
-            .and_then(Option::take);
-        let answered = self.answer.bind(py);
-        match call.as_ref().and_then(|call| Some((call, call.take_answer()?))) {
-            Some((call, answer)) => Ok(loaded(py, answered, call, answer)?.into_object().into_bound(py)),
-            None => answered.call1(("cancelled", py.None(), py.None())),
+    /// Append to `into` the result of a call that has ended, or what `answer()` makes of another end. Its answer is gone then.
+    /// But if a signal handler raises meanwhile, this raises that, and the next call appends the result. (Returned by a method, it would be
+    /// lost if a handler raised right behind the call.)
+    fn read(slf: &Bound<'_, Self>, number: usize, into: &Bound<'_, PyList>) -> PyResult<()> {
+        into.append(result_of(slf, number)?)
+    }
+}
+
+/// Takes the result of a call, or what `answer()` makes of another end.
+#[inline]
+fn result_of<'py>(slf: &Bound<'py, ProcessJob>, number: usize) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let (call, is_kept) = {
+        let mut calls = slf.get().calls.get(py).lock();
+        let call = calls.all.get_mut(number).and_then(Option::take);
+        (call, !calls.kept.is_empty())
+    };
+    let answered = slf.get().answer.bind(py);
+    let Some((call, answer)) = call.as_ref().and_then(|call| Some((call, call.take_answer()?))) else {
+        return match is_kept {
+            true => kept_result(slf, number)?,
+            false => None,
+        }
+        .map_or_else(|| answered.call1(("cancelled", py.None(), py.None())), Ok);
+    };
+    match Sent::of(py, answered, call, answer)?.read(py) {
+        Read::Answer(answer) => Ok(answer.into_object().into_bound(py)),
+        Read::Raised(error, sent) => read_once_more(slf, number, error, sent),
+    }
+}
+
+/// Lets another thread unpickle an answer: unpickling has raised on the main thread.
+#[cold]
+fn read_once_more<'py>(
+    slf: &Bound<'py, ProcessJob>,
+    number: usize,
+    error: PyErr,
+    sent: Sent,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let second = Arc::new(SecondTry::new());
+    slf.get().keep(py, number, Kept::Coming(second.clone()));
+    let job = slf.clone().unbind();
+    read_again(py, error, sent, &second, move |py, answer| {
+        job.get().keep(py, number, Kept::Answer(answer));
+    })?;
+    kept_result(slf, number)?.ok_or_else(|| PyRuntimeError::new_err("another thread has taken the result"))
+}
+
+/// Takes out an answer that was kept. Blocks while another thread unpickles it.
+#[cold]
+fn kept_result<'py>(slf: &Bound<'py, ProcessJob>, number: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = slf.py();
+    while let Some(kept) = slf.get().take_kept(py, number) {
+        match kept {
+            Kept::Answer(answer) => return Ok(Some(answer.into_object().into_bound(py))),
+            Kept::Coming(second) => await_second(py, &second)?,
         }
     }
+    Ok(None)
 }
 
 /// The value that `wake()` puts among the numbers.
 const WAKE: usize = usize::MAX;
 
 impl ProcessJob {
+    /// Keeps an answer for the next thread that asks for it.
+    fn keep(&self, py: Python<'_>, number: usize, kept: Kept) {
+        let mut calls = self.calls.get(py).lock();
+        let before = calls.kept.iter().position(|(other, _)| *other == number);
+        let before = before.map(|at| calls.kept.swap_remove(at));
+        calls.kept.push((number, kept));
+        drop(calls);
+        drop(before);
+    }
+
+    /// Takes out an answer that was kept. One that is still to come stays.
+    fn take_kept(&self, py: Python<'_>, number: usize) -> Option<Kept> {
+        let mut calls = self.calls.get(py).lock();
+        let at = calls.kept.iter().position(|(other, _)| *other == number)?;
+        if let (_, Kept::Coming(second)) = &calls.kept[at] {
+            return Some(Kept::Coming(second.clone()));
+        }
+        let (_, kept) = calls.kept.swap_remove(at);
+        Some(kept)
+    }
+
     fn watches(&self) -> impl Iterator<Item = &Arc<Watch>> {
         self.arrivals.iter().chain(&self.room)
     }

@@ -13,7 +13,9 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::seat::ProcessSeat;
 use crate::blocking;
-use crate::futures::{Future, Remote, RemoteCalls, RemoteHost, attend, new_future, settle, told};
+use crate::futures::{
+    Future, Remote, RemoteCalls, RemoteHost, attend, hear_of_end, new_future, report, told,
+};
 use crate::multiprocessing::{Family, Pickle, plain_call, refused};
 
 /// The exit code of a process whose fork server is gone, so that its real one is not known.
@@ -223,8 +225,11 @@ impl ProcessPool {
             let duty = blocking::wait(py, Deadline::NEVER, |context| self.engine.next_duty(context))?;
             match duty {
                 Some(Duty::Attend(call)) => {
-                    if let Some(host) = call.take_host() {
-                        hear(host.bind(py))?;
+                    if let Some(host) = call.take_host()
+                        && let Err(error) = hear(host.bind(py))
+                    {
+                        // The callbacks of one call do not end the pool.
+                        report(host.bind(py), error);
                     }
                 }
                 Some(Duty::Room(host)) => hear(host.bind(py))?,
@@ -320,7 +325,7 @@ impl ProcessPool {
 /// Called when a call has ended: settles its future, or calls its attendant.
 pub(super) fn hear(host: &Bound<'_, PyAny>) -> PyResult<()> {
     match host.cast::<Future>() {
-        Ok(future) => settle(future),
+        Ok(future) => hear_of_end(future),
         Err(_) => host.call0().map(drop),
     }
 }

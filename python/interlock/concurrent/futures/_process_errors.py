@@ -50,10 +50,15 @@ class Death:
         self.task: str | None = None
 
 
-def answer(kind: str, data: Any, payload: Any = None) -> BaseException:
-    """Return the error of a call that has no result. `kind` and `data` come from the engine."""
+def answer(kind: str, data: Any, payload: Any = None, strictly: bool = False) -> BaseException:
+    """Return the error of a call that has no result. `kind` and `data` come from the engine.
+
+    `strictly`: if an exception of the call can't be unpickled, raise that error: a signal handler may have raised it.
+    """
     if kind == "unreadable":
         return data if isinstance(data, KeyboardInterrupt) else result_lost(data)
+    if kind == "failed":
+        return load_exception(data, strictly=strictly)
     return _error_of(kind, Death(data, payload) if kind in ("died", "broken") else data, payload)
 
 
@@ -77,8 +82,6 @@ def broken_message(told: Any) -> str:
 
 
 def _error_of(kind: str, data: Any, payload: Any) -> BaseException:
-    if kind == "failed":
-        return load_exception(data)
     if kind == "died":
         return worker_died(data)
     if kind == "broken":

@@ -26,7 +26,6 @@ _std: Any = originals(pool, "ApplyResult", "IMapIterator", "IMapUnorderedIterato
 _job_counter = _std.job_counter
 
 __all__ = ["ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult"]
-
 _OF_PARENT = "the pool belongs to the process that forked this one"
 
 

@@ -117,3 +117,18 @@ WAITS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
 def test_a_wait_for_no_number_of_seconds(wait: Callable[[Any], Any]) -> None:
     shown(wait)
+
+
+@pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
+@pytest.mark.parametrize("bound", [2**31 - 2, 2**31 - 1, 2**31, 2**40, 2**70, 0, -1, -(2**40)])
+def test_bounds_of_queues(kind: str, bound: int) -> None:
+    shown(lambda package: getattr(package, kind)(bound)._maxsize)
+
+
+@pytest.mark.parametrize("parties", [-1, 0, -(2**70), 2**32, 2**70])
+def test_numbers_of_parties(parties: int) -> None:
+    def meet(package: Any) -> Any:
+        barrier = package.Barrier(parties)
+        return barrier.parties, barrier.n_waiting, barrier.broken, outcome(lambda: barrier.wait(0.05))
+
+    shown(meet)

@@ -138,6 +138,9 @@ own_methods(Event, "set", "clear", "wait")
 _BARRIER_BASES: Any = () if issubclass(_std.Barrier, Native) else (_std.Barrier,)
 
 
+_MOST_PARTIES = 2**32 - 1
+
+
 class Barrier(SharedBarrier, *_BARRIER_BASES):  # type: ignore[misc]
     """A barrier: threads of all processes wait at it until `parties` threads have arrived.
 
@@ -156,7 +159,8 @@ class Barrier(SharedBarrier, *_BARRIER_BASES):  # type: ignore[misc]
         """Make a barrier. The last thread to arrive calls `action`; `timeout` is the default for `wait()`."""
         self._parties, self._action, self._timeout = parties, action, timeout
         self._is_fork_ctx = made_in_fork_context(ctx)
-        self._interlock_begin(home(), parties)
+        # At a barrier for fewer parties than one, the standard library waits without end. So does one for the most.
+        self._interlock_begin(home(), parties if 0 < parties <= _MOST_PARTIES else _MOST_PARTIES)
 
     def __getstate__(self) -> tuple[Any, ...]:
         return (*handed(self), self._parties, self._action, self._timeout)

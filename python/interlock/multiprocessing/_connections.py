@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 else:
     _std = originals(connection, "Connection")
 
-__all__ = ["Connection", "Pipe", "ends_of"]
+__all__ = ["Connection", "Pipe", "ends_of", "part_of", "receive_into"]
 
 
 class Connection(SharedConnection, _std.Connection):
@@ -44,7 +44,9 @@ class Connection(SharedConnection, _std.Connection):
         """Make an unconnected object; `Pipe()` calls this."""
 
     def _recv_bytes(self, maxsize: int | None = None) -> io.BytesIO | None:
-        return io.BytesIO(self.recv_bytes(maxsize))
+        message = io.BytesIO()
+        message.write(self.recv_bytes(maxsize))  # `recv_bytes_into` takes the place after it as the length
+        return message
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Reduce for picklers that are not of `multiprocessing`, and so do not know the reducers registered there."""
@@ -76,6 +78,42 @@ class OverDescriptor(_Pickling, _std.Connection):
 
 # Its objects look like standard ones, in messages, too.
 Connection.__module__ = _PicklingConnection.__module__ = _std.Connection.__module__
+
+
+def part_of(buffer: Any, offset: int, size: int | None) -> bytes:
+    """Return the part of a buffer that `send_bytes` selects, if its bytes are no row, or raise the standard error."""
+    view = memoryview(buffer)
+    if view.itemsize > 1:
+        view = view.cast("B")
+    if offset < 0:
+        raise ValueError("offset is negative")
+    if offset > view.nbytes:
+        raise ValueError("buffer length < offset")
+    if size is None:
+        size = view.nbytes - offset
+    elif size < 0:
+        raise ValueError("size is negative")
+    elif offset + size > view.nbytes:
+        raise ValueError("buffer length < offset + size")
+    return (
+        b"" + view[offset : offset + size]
+    )  # refuses what is no row, as the standard library's concatenation does
+
+
+def receive_into(conn: Connection, buffer: Any, offset: int) -> int:
+    """Do what the standard `recv_bytes_into` does for a buffer that is read-only or no row of items."""
+    with memoryview(buffer) as view:
+        length = view.itemsize * len(view)
+        if offset < 0:
+            raise ValueError("negative offset")
+        if offset > length:
+            raise ValueError("offset too large")
+        message = conn.recv_bytes()
+        end = offset + len(message)
+        if end > length:
+            raise context.BufferTooShort(message)
+        io.BytesIO(message).readinto(view[offset // view.itemsize : end // view.itemsize])
+        return len(message)
 
 
 def _new() -> Connection:

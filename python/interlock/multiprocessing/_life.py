@@ -20,6 +20,7 @@ import os
 import select
 import signal
 import sys
+from _thread import RLock, start_new_thread
 from math import ceil
 
 from interlock._interlock import ChildProcess, end_with_parent, keep_from_children, leave_to_children
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "descriptor_of",
+    "before_child",
     "end_with_parent",
     "ended_within",
     "ends_with_parent",
@@ -41,11 +42,14 @@ __all__ = [
     "let_go",
     "life_pipe",
     "look_after_tracker",
+    "no_child",
     "own",
     "send",
     "shall_end_with_parent",
     "tracker",
     "watch",
+    "watch_by_thread",
+    "watch_child",
 ]
 
 hold = keep_from_children
@@ -81,6 +85,26 @@ def own() -> int:
             _own.append(mine)
             descriptor = mine.fileno()
     return descriptor
+
+
+def before_child(process: Any) -> tuple[int, int, int]:
+    """Return the descriptors that a process needs which is about to be forked; -1 stands for none.
+
+    The first one is for the child, to see the parent's end. With it come either the parent's write end of the life
+    pipe, or a spare: the sentinel if no descriptor is free after the fork. What fails for want of a descriptor fails
+    here, before there is a child.
+    """
+    life = -1 if ends_with_parent(process) else own()
+    return (life, -1, os.eventfd(0)) if life >= 0 else (*life_pipe(), -1)
+
+
+def no_child(life: int, parent: int, spare: int) -> None:
+    """Close what `before_child` has opened: the fork has failed."""
+    if parent >= 0:
+        os.close(life)
+        let_go(parent)
+    else:
+        os.close(spare)
 
 
 def is_ours_to_start() -> bool:
@@ -120,15 +144,65 @@ def watch(popen: Any, sentinel: int, parent: int) -> None:
     popen.finalizer = when_gone(popen, let_go, sentinel, parent)
 
 
-def descriptor_of(pid: int) -> int:
-    """Return a descriptor that is readable when the child `pid` has ended. The caller has not waited for it yet."""
+def watch_child(popen: Any, parent: int) -> None:
+    """Do what `watch` does for a child of this process. No error is raised: the child runs."""
     try:
-        return os.pidfd_open(pid)
-    except ProcessLookupError:
-        # The child has ended and was reaped: the program ignores SIGCHLD, or waits for any child.
-        ended, closed = os.pipe()
-        os.close(closed)
-        return ended
+        sentinel = os.pidfd_open(popen.pid)
+    except OSError as error:
+        # No descriptor is free, or the child has ended and was reaped: the program ignores SIGCHLD, or waits for any
+        # child. A write end is readable when no process has the read end any more: a sentinel as in the standard
+        # library.
+        popen.sentinel = parent
+        popen.is_lost = isinstance(error, ProcessLookupError)
+        popen.finalizer = when_gone(popen, let_go, parent)
+    else:
+        watch(popen, sentinel, parent)
+
+
+def watch_by_thread(popen: Any, spare: int) -> None:
+    """Watch a child that has no pipe, and no pidfd, for the same reasons as in `watch_child`.
+
+    The sentinel is `spare`, an eventfd that was made before the child. A thread writes to it when the child has ended.
+    """
+    end = _End(spare)
+    popen.sentinel = spare
+    popen._watched, popen._has_pidfd = True, False
+    popen.finalizer = when_gone(popen, end.close)
+    if not end.wait(popen.pid, os.WNOHANG):
+        try:
+            start_new_thread(end.wait, (popen.pid,))
+        except RuntimeError:
+            end.show()  # too early, but a sentinel that is never readable would be worse
+
+
+class _End:
+    """The end of a child, shown by an eventfd."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._closing: Any = (
+            RLock()
+        )  # held by a thread that uses the number; the collector may call `close` then
+
+    def wait(self, pid: int, flag: int = 0) -> bool:
+        """Show the end of the child as soon as there is one, and leave its exit code to others."""
+        try:
+            has_ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | flag) is not None
+        except ChildProcessError:
+            has_ended = True  # another thread has waited for it, or the program ignores SIGCHLD
+        if has_ended:
+            self.show()
+        return has_ended
+
+    def show(self) -> None:
+        with self._closing:
+            if self._descriptor >= 0:
+                os.eventfd_write(self._descriptor, 1)
+
+    def close(self) -> None:
+        with self._closing:
+            descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
 
 def ended_within(sentinel: int, timeout: float | None) -> bool:

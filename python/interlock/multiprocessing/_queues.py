@@ -37,7 +37,7 @@ _StdQueue, _StdJoinableQueue = _std.Queue, _std.JoinableQueue
 __all__ = ["JoinableQueue", "LifoQueue", "PriorityQueue", "Queue"]
 
 _UNBOUNDED = 2**31 - 1
-"""The bound that the standard library uses if there is no other."""
+"""The bound that the standard library uses if there is no other: the largest value of a semaphore, and of a C int."""
 
 
 _is_shutdown: Callable[[SharedQueue], bool] = SharedQueue.is_shutdown.__get__
@@ -78,7 +78,9 @@ class Queue(SharedQueue, _std.Queue):  # type: ignore[misc]
             self._interlock_become_standard()
             begin_standard(self, maxsize, ctx)
             return
-        bound = None if maxsize <= 0 or maxsize >= _UNBOUNDED else maxsize
+        bound = None if maxsize <= 0 or maxsize == _UNBOUNDED else maxsize
+        if bound is not None and bound > _UNBOUNDED:
+            raise OverflowError("Python int too large to convert to C int")
         self._maxsize = _UNBOUNDED if bound is None else bound
         self._opid = os.getpid()
         self._strict = strict

@@ -123,29 +123,27 @@ class ForkServer(_original.ForkServer):  # type: ignore[misc]
         self._close()
 
     def _launch(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        setup, write = os.pipe()
-        try:
-            with theirs:
-                command = _COMMAND.format(
-                    root=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
-                    channel=theirs.fileno(),
-                    setup=setup,
-                    modules=installed(),
-                    held=_interrupts.are_held(),
-                )
-                executable = spawn.get_executable()
-                flags = util._args_from_interpreter_flags()  # type: ignore[attr-defined]
-                line = [executable, *flags, "-c", command]
-                content = _setup()
-                passed = [theirs.fileno(), setup]
-                self._forkserver_pid = util.spawnv_passfds(executable, line, passed)  # type: ignore[arg-type]
-        except BaseException:
-            ours.close()
-            os.close(write)
-            raise
-        finally:
-            os.close(setup)
+        with contextlib.ExitStack() as kept, contextlib.ExitStack() as passed:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            kept.callback(ours.close)
+            passed.callback(theirs.close)
+            setup, write = os.pipe()
+            passed.callback(os.close, setup)
+            kept.callback(os.close, write)
+            command = _COMMAND.format(
+                root=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+                channel=theirs.fileno(),
+                setup=setup,
+                modules=installed(),
+                held=_interrupts.are_held(),
+            )
+            executable = spawn.get_executable()
+            flags = util._args_from_interpreter_flags()  # type: ignore[attr-defined]
+            line = [executable, *flags, "-c", command]
+            content = _setup()
+            numbers = [theirs.fileno(), setup]
+            self._forkserver_pid = util.spawnv_passfds(executable, line, numbers)  # type: ignore[arg-type]
+            kept.pop_all()
         self.channel = ours
         self._forkserver_alive_fd = ours.fileno()
         at_exit_after_children_end(self, ours.close)  # an open socket would cause a warning

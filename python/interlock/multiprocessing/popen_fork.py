@@ -11,7 +11,7 @@ from multiprocessing import process as processes
 from multiprocessing import util
 
 from interlock._interlock import ChildProcess
-from interlock._lifecycle import after_fork_in_child, begin_child, run_exit_handlers, when_gone
+from interlock._lifecycle import after_fork_in_child, begin_child, run_exit_handlers
 from interlock._originals import originals, warning_as
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _life
@@ -34,7 +34,8 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
     """The common part of all start methods: a child whose sentinel is its pidfd."""
 
     returncode: int | None = None  # no property: calls are expensive after a fork. `poll` announces the end
-    _watched = False  # until `_life.watch`; always without pidfds
+    _watched = False  # until the child is watched; always on systems without pidfds
+    _has_pidfd = True
     _child: ChildProcess | None = None
     is_lost = False
     """Whether the exit code went to a caller that did not use this object, or to no caller at all."""
@@ -108,7 +109,7 @@ class Watched(_original.Popen, Announcing):  # type: ignore[misc]
         super().close()
 
     def _send_signal(self, sig: int) -> None:
-        if self._watched and os.kill is _kill:
+        if self._watched and self._has_pidfd and os.kill is _kill:
             if self.returncode is None:
                 _life.send(self.sentinel, sig)
         else:
@@ -130,19 +131,17 @@ class Popen(Watched):
             return
         if not _prepared:
             prepare_stdin()
-        life, held = -1 if _life.ends_with_parent(process_obj) else _life.own(), -1
-        if life < 0:
-            life, held = _life.life_pipe()
+        life, held, spare = _life.before_child(process_obj)
         try:
             pid = _fork() if _TRACKER not in sys.modules else _fork_with_tracker()
         except BaseException:
-            if held >= 0:
-                os.close(life)
-                _life.let_go(held)
+            _life.no_child(life, held, spare)
             raise
         if pid == 0:
             code = 1
             try:
+                if spare >= 0:
+                    os.close(spare)
                 begin_child(util)
                 if process_obj.daemon:
                     _life.end_with_parent(life)
@@ -152,19 +151,17 @@ class Popen(Watched):
                 run_exit_handlers(util, processes)
                 os._exit(code)
         self.pid = pid
-        if held < 0:
-            self._child = child = ChildProcess.open(pid)
-            self.sentinel = child.fileno() if child is not None else self._ended(pid)
-            self._watched = True
-        else:
+        if held >= 0:
             os.close(life)
-            _life.watch(self, _life.descriptor_of(pid), held)
-
-    def _ended(self, pid: int) -> int:
-        """Return a sentinel for a child that has already ended."""
-        sentinel = _life.descriptor_of(pid)
-        self.finalizer = when_gone(self, os.close, sentinel)
-        return sentinel
+            _life.watch_child(self, held)
+            return
+        self._child = child = ChildProcess.open(pid)
+        if child is None:
+            _life.watch_by_thread(self, spare)
+        else:
+            os.close(spare)
+            self.sentinel = child.fileno()
+            self._watched = True
 
 
 _TRACKER = "multiprocessing.resource_tracker"

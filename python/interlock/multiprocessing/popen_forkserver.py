@@ -11,6 +11,7 @@ from multiprocessing import spawn
 from multiprocessing.context import set_spawning_popen
 
 from interlock._installed import installed
+from interlock._lifecycle import when_gone
 from interlock._originals import originals
 from interlock._passthrough import mirror
 from interlock.multiprocessing import _fork_server, _interrupts, _life, forkserver
@@ -90,7 +91,12 @@ class Popen(Watched):
         (self.pid,) = _fork_server.NUMBER.unpack(message)
         self._link = link.detach()
         _life.hold(self._link)
-        _life.watch(self, pidfds[0], self._link)
+        if pidfds:
+            _life.watch(self, pidfds[0], self._link)
+        else:  # no descriptor was free for it. The exit code comes by the link, so that shows the end, too
+            self.sentinel = self._link
+            self._watched, self._has_pidfd = True, False
+            self.finalizer = when_gone(self, _life.let_go, self._link)
         return True
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import multiprocessing.popen_spawn_posix as _std
 import os
@@ -72,20 +73,18 @@ class Popen(Watched):
             dump(process_obj, buffer)
         finally:
             set_spawning_popen(None)
-        read, write = os.pipe()
-        life, parent = _life.life_pipe()
-        try:
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as childs:
+            read, write = os.pipe()
+            childs.callback(os.close, read)
+            ours.callback(os.close, write)
+            life, parent = _life.life_pipe()
+            childs.callback(os.close, life)
+            ours.callback(_life.let_go, parent)
             line = _command_line(read, life, tracker, os.getpid() if process_obj.daemon else 0)
             self._fds += [tracker, read, life]
             self.pid = util.spawnv_passfds(spawn.get_executable(), line, self._fds)  # type: ignore[arg-type]
-        except BaseException:
-            os.close(write)
-            _life.let_go(parent)
-            raise
-        finally:
-            os.close(read)
-            os.close(life)
-        _life.watch(self, _life.descriptor_of(self.pid), parent)
+            ours.pop_all()
+        _life.watch_child(self, parent)
         with open(write, "wb") as file:
             file.write(buffer.getbuffer())
 

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::death;
 use super::family::{Family, SharedHandle, open};
-use super::shared::{Shared, deadline, refused};
+use super::shared::{Shared, deadline_of_wait, refused};
 use crate::blocking;
 use crate::errors::{self, Failure};
 
@@ -55,7 +55,7 @@ impl SharedBarrier {
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u32> {
         let barrier = self.engine.get()?;
-        let deadline = deadline(timeout)?;
+        let deadline = deadline_of_wait(timeout)?;
         let broken = |error| broken(py, barrier.object().arena(), error);
         let party = blocking::wait(py, Deadline::NEVER, |context| barrier.enter(context))?.map_err(broken)?;
         if !party.is_last() {

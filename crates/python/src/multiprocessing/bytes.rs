@@ -38,7 +38,13 @@ impl<'py> Buffer<'py> {
     /// # Errors
     /// The same as for [`of`](Self::of), or the buffer is read-only.
     pub(super) fn writable(object: &Bound<'py, PyAny>) -> PyResult<Self> {
-        Self::get(object, ffi::PyBUF_SIMPLE | ffi::PyBUF_WRITABLE)
+        Self::get(object, ffi::PyBUF_ND | ffi::PyBUF_WRITABLE)
+    }
+
+    /// Returns the size of the items of a [`writable`](Self::writable) buffer, if it is a row of items.
+    pub(super) fn item_size(&self) -> Option<usize> {
+        let size = usize::try_from(self.view.itemsize).ok();
+        size.filter(|&size| size > 0 && self.view.ndim == 1)
     }
 
     fn get(object: &Bound<'py, PyAny>, flags: c_int) -> PyResult<Self> {
@@ -118,9 +124,7 @@ impl MessageView {
     unsafe fn __getbuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let this = slf.get();
         let address = this.taken.address().filter(|_| this.skipped <= this.taken.len());
-        let Some(address) = address else {
-            return Err(PyBufferError::new_err("the message is gone"));
-        };
+        let address = address.ok_or_else(|| PyBufferError::new_err("the message is gone"))?;
         // SAFETY: so many bytes are there.
         let start = unsafe { address.as_ptr().add(this.skipped) };
         // SAFETY: the object owns the bytes, and nobody writes to them.

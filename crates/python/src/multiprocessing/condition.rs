@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use super::family::{Family, SharedHandle, open};
 use super::lock::SharedLock;
-use super::shared::{Shared, deadline, refused};
+use super::shared::{Shared, deadline_of_wait, refused};
 
 /// The engine's part of `multiprocessing.Condition`, but for its lock.
 ///
@@ -50,7 +50,7 @@ impl SharedCondition {
         lock: &SharedLock,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        let waited = lock.wait_for(py, self.engine.get()?, deadline(timeout)?)?;
+        let waited = lock.wait_for(py, self.engine.get()?, deadline_of_wait(timeout)?)?;
         if let Acquired::OwnerDied(name) = waited.acquired {
             lock.warn_of_death(py, name)?;
         }

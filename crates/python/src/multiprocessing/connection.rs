@@ -18,7 +18,7 @@ use super::loads::loads;
 use super::message::{Incoming, Outgoing, Raw};
 use super::pickle::Pickle;
 use super::queue::Refused;
-use super::shared::{deadline, refused};
+use super::shared::{deadline_of_poll, refused};
 use crate::blocking;
 use crate::convert::Given;
 use crate::engine::StateLock;
@@ -29,6 +29,8 @@ use crate::raw::{Attached, intern};
 static DUMPS: Imported = Imported::new("interlock.multiprocessing._pickling", "dumps");
 static DUMP: Imported = Imported::new("interlock.multiprocessing._pickling", "dump");
 static TOO_SHORT: Imported = Imported::new("multiprocessing", "BufferTooShort");
+static PART_OF: Imported = Imported::new("interlock.multiprocessing._connections", "part_of");
+static RECEIVE_INTO: Imported = Imported::new("interlock.multiprocessing._connections", "receive_into");
 static OVER_DESCRIPTOR: Imported = Imported::new("interlock.multiprocessing._connections", "OverDescriptor");
 
 /// The engine's part of `multiprocessing.connection.Connection`, for those that `Pipe()` makes.
@@ -184,7 +186,10 @@ impl SharedConnection {
     ) -> PyResult<()> {
         let ends = self.ends(py)?;
         ends.writer()?;
-        let buffer = Buffer::of(buf)?;
+        let Ok(buffer) = Buffer::of(buf) else {
+            let bytes = PART_OF.get(py)?.call1((buf, offset, size))?;
+            return self.send_bytes(py, &bytes, 0, None);
+        };
         let bytes = buffer.part(offset, size).map_err(PyValueError::new_err)?;
         let message = match buf.is_exact_instance_of::<PyBytes>() {
             true => Outgoing::pickle(bytes),
@@ -234,34 +239,47 @@ impl SharedConnection {
     ///
     /// Return the number of bytes read.
     #[pyo3(signature = (buf, offset = 0))]
-    fn recv_bytes_into(&self, py: Python<'_>, buf: &Bound<'_, PyAny>, offset: isize) -> PyResult<usize> {
-        self.reading(py)?;
-        let mut buffer = Buffer::writable(buf)?;
-        let offset = usize::try_from(offset).map_err(|_| PyValueError::new_err("negative offset"))?;
-        let Some(room) = buffer.bytes_mut().get_mut(offset..) else {
-            return Err(PyValueError::new_err("offset too large"));
+    fn recv_bytes_into(slf: &Bound<'_, Self>, buf: &Bound<'_, PyAny>, offset: isize) -> PyResult<usize> {
+        let (py, this) = (slf.py(), slf.get());
+        this.reading(py)?;
+        let row = Buffer::writable(buf)
+            .ok()
+            .and_then(|buffer| Some((buffer.item_size()?, buffer)));
+        let Some((item, mut buffer)) = row else {
+            return RECEIVE_INTO.get(py)?.call1((slf, buf, offset))?.extract();
         };
-        let Some(incoming) = self.receive(py)? else {
+        let offset = usize::try_from(offset).map_err(|_| PyValueError::new_err("negative offset"))?;
+        let length = buffer.bytes().len();
+        if offset > length {
+            return Err(PyValueError::new_err("offset too large"));
+        }
+        let Some(incoming) = this.receive(py)? else {
             drop(buffer);
-            return self
+            return this
                 .over_descriptor(py, "recv_bytes_into", (buf, offset))?
                 .extract();
         };
+        // The standard library fills whole items, from the one in which the offset lies.
+        let items = |end: usize| offset / item * item..end / item * item;
         let raw = incoming.bytes(py)?;
         if let Raw::Large(taken) = &raw
-            && let Some(into) = room.get_mut(..taken.len() - 1)
+            && let size = taken.len() - 1
+            && size <= length - offset
         {
-            taken.read_from(1, into);
-            return Ok(into.len());
+            let into = &mut buffer.bytes_mut()[items(offset + size)];
+            let most = size.min(into.len());
+            taken.read_from(1, &mut into[..most]);
+            return Ok(size);
         }
         let bytes = into_bytes(raw, py)?;
-        match room.get_mut(..bytes.as_bytes().len()) {
-            Some(into) => {
-                into.copy_from_slice(bytes.as_bytes());
-                Ok(into.len())
-            }
-            None => Err(PyErr::from_value(TOO_SHORT.get(py)?.call1((bytes,))?)),
+        let size = bytes.as_bytes().len();
+        if size > length - offset {
+            return Err(PyErr::from_value(TOO_SHORT.get(py)?.call1((bytes,))?));
         }
+        let into = &mut buffer.bytes_mut()[items(offset + size)];
+        let most = size.min(into.len());
+        into[..most].copy_from_slice(&bytes.as_bytes()[..most]);
+        Ok(size)
     }
 
     /// Whether there is any input available to be read. Blocks until there is, for at most `timeout` seconds (None: without
@@ -272,7 +290,7 @@ impl SharedConnection {
         let reader = ends.reader()?;
         let end = match &timeout.0 {
             None => Deadline::PASSED,
-            Some(timeout) => deadline(Some(timeout).filter(|timeout| !timeout.is_none()))?,
+            Some(timeout) => deadline_of_poll(Some(timeout).filter(|timeout| !timeout.is_none()))?,
         };
         match blocking::go_on_waiting(py, end, |context| reader.poll(context))? {
             Ok(()) => Ok(true),

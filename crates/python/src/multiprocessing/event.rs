@@ -4,7 +4,7 @@ use interlock_shm::Event;
 use pyo3::prelude::*;
 
 use super::family::{Family, SharedHandle, open};
-use super::shared::{Shared, deadline, refused};
+use super::shared::{Shared, deadline_of_wait, refused};
 use crate::blocking;
 
 /// The engine's part of `multiprocessing.Event`: a flag that processes wait for.
@@ -68,6 +68,8 @@ impl SharedEvent {
         if event.is_set() {
             return Ok(true);
         }
-        blocking::wait(py, deadline(timeout)?, |context| event.wait(context).is_ok())
+        blocking::wait(py, deadline_of_wait(timeout)?, |context| {
+            event.wait(context).is_ok()
+        })
     }
 }

@@ -9,7 +9,7 @@ use pyo3::types::PyTuple;
 
 use super::death;
 use super::family::{Family, SharedHandle, open};
-use super::shared::{LastThread, Shared, deadline, refused};
+use super::shared::{LastThread, Shared, deadline, is_nan, not_a_time, refused};
 use crate::blocking;
 use crate::convert::Truth;
 
@@ -185,7 +185,10 @@ impl SharedLock {
             true => deadline(timeout)?,
             false => deadline(timeout).map(|_| Deadline::PASSED)?,
         };
-        self.acquire_by(py, Permit::Lasting, deadline)
+        match self.acquire_by(py, Permit::Lasting, deadline)? {
+            false if block.0 && is_nan(timeout) => Err(not_a_time()),
+            acquired => Ok(acquired),
+        }
     }
 
     /// Release it, whichever process holds it, and wake one that waits for it. Never blocks.

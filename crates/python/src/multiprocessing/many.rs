@@ -12,7 +12,7 @@ use super::any_queue::AnyQueue;
 use super::message::{Incoming, Outgoing};
 use super::queue::{Refused, SharedQueue, failure, not_put};
 use super::rank::rank_of;
-use super::shared::deadline;
+use super::shared::deadline_of_poll;
 use crate::blocking;
 use crate::convert::Truth;
 use crate::errors::{self, Failure};
@@ -121,7 +121,7 @@ fn with_list<'py>(py: Python<'py>, error: PyErr, name: &str, items: Vec<Bound<'p
 
 fn last_moment(block: &Truth, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline> {
     match block.0 {
-        true => deadline(timeout),
+        true => deadline_of_poll(timeout),
         false => Ok(Deadline::PASSED),
     }
 }

@@ -11,7 +11,7 @@ use super::any_queue::AnyQueue;
 use super::message::{Incoming, Outgoing};
 use super::pickle::Pickle;
 use super::rank::rank_of;
-use super::shared::{Shared, deadline, refused};
+use super::shared::{Shared, deadline, deadline_of_poll, is_nan, not_a_time, refused};
 use crate::blocking;
 use crate::convert::Truth;
 use crate::errors::{self, Failure};
@@ -120,7 +120,7 @@ impl SharedQueue {
         self.note_put();
         let put =
             |context: &mut WaitContext<'_>| message.with(|parts| queue.put_ranked(&rank, parts, context));
-        patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
+        patiently(py, block, timeout, deadline, put)?.map_err(|error| not_put(py, error))
     }
 
     /// Returns an object's pickle. `None` if it can't be pickled, and the hook for errors has been called. `slf` is
@@ -260,7 +260,7 @@ impl SharedQueue {
         let queue = self.engine.get()?;
         self.note_put();
         let put = |context: &mut WaitContext<'_>| queue.put(py, message, context);
-        patiently(py, block, timeout, put)?.map_err(|error| not_put(py, error))
+        patiently(py, block, timeout, deadline, put)?.map_err(|error| not_put(py, error))
     }
 
     #[inline]
@@ -276,7 +276,7 @@ impl SharedQueue {
                 Incoming::read(py, message).map_err(Refused::Raised)
             })
         };
-        match patiently(py, block, timeout, get)? {
+        match patiently(py, block, timeout, deadline_of_poll, get)? {
             Ok(incoming) => Ok(incoming),
             Err(Refused::Raised(raised)) => Err(raised),
             Err(Refused::Engine(Error::Ended(_))) => Err(Failure::Empty.raise(py)),
@@ -363,6 +363,7 @@ fn patiently<T, E: Ended>(
     py: Python<'_>,
     block: &Truth,
     timeout: Option<&Bound<'_, PyAny>>,
+    deadline: impl Fn(Option<&Bound<'_, PyAny>>) -> PyResult<Deadline>,
     operation: impl Fn(&mut WaitContext<'_>) -> Result<T, E>,
 ) -> PyResult<Result<T, E>> {
     let deadline = match block.0 {
@@ -373,6 +374,7 @@ fn patiently<T, E: Ended>(
         Err(error) if error.has_ended() && deadline != Deadline::PASSED => {
             blocking::wait(py, deadline, operation)
         }
+        Err(error) if error.has_ended() && block.0 && is_nan(timeout) => Err(not_a_time()),
         tried => Ok(tried),
     }
 }

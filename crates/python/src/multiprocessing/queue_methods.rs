@@ -10,7 +10,7 @@ use super::any_queue::AnyQueue;
 use super::family::{Family, SharedHandle};
 use super::many;
 use super::queue::{SharedQueue, failure, standard};
-use super::shared::deadline;
+use super::shared::deadline_of_poll;
 use crate::blocking;
 use crate::convert::Truth;
 use crate::raw::intern;
@@ -215,10 +215,11 @@ impl SharedQueue {
     /// Waits until there is an object or the queue is shut down. Takes nothing. Returns whether that is so.
     fn _interlock_poll(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         let queue = self.engine.get()?;
+        let deadline = deadline_of_poll(timeout)?;
         if !queue.is_empty() || queue.is_shut_down() {
             return Ok(true);
         }
-        match deadline(timeout)? {
+        match deadline {
             Deadline::PASSED => Ok(false),
             deadline => blocking::wait(py, deadline, |context| queue.wait_for_message(context).is_ok()),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use interlock_shm::Error;
 use interlock_wait::primitive::global::{AtomicU64, Ordering};
 use interlock_wait::{Deadline, ThreadIdent};
-use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError};
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyFloat;
 
@@ -67,10 +67,10 @@ impl LastThread {
 }
 
 /// Returns the deadline of a wait with this `timeout`, as `multiprocessing` reads it: a negative time has passed,
-/// None means no limit.
+/// None means no limit. NaN has passed too: see [`not_a_time`].
 ///
 /// # Errors
-/// The timeout is not a number.
+/// The timeout has another type.
 pub(super) fn deadline(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline> {
     let Some(timeout) = timeout else {
         return Ok(Deadline::NEVER);
@@ -86,6 +86,42 @@ pub(super) fn deadline(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline>
     })
 }
 
+/// Returns whether a timeout is NaN. If a wait would begin, the standard library has an error then.
+#[cold]
+pub(super) fn is_nan(timeout: Option<&Bound<'_, PyAny>>) -> bool {
+    timeout.is_some_and(|timeout| timeout.extract().is_ok_and(f64::is_nan))
+}
+
+/// Like [`deadline`], but NaN is the error that it is for the standard library's semaphores.
+///
+/// # Errors
+/// The timeout is not a number.
+pub(super) fn deadline_of_wait(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline> {
+    match deadline(timeout)? {
+        Deadline::PASSED if is_nan(timeout) => Err(not_a_time()),
+        deadline => Ok(deadline),
+    }
+}
+
+/// Like [`deadline`], but NaN is the error that it is for `select.poll()`.
+///
+/// # Errors
+/// The timeout is not a number.
+pub(super) fn deadline_of_poll(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Deadline> {
+    match deadline(timeout)? {
+        Deadline::PASSED if is_nan(timeout) => {
+            Err(PyValueError::new_err("cannot convert float NaN to integer"))
+        }
+        deadline => Ok(deadline),
+    }
+}
+
+/// Returns the error of a semaphore's wait for NaN seconds.
+#[cold]
+pub(super) fn not_a_time() -> PyErr {
+    PyOSError::new_err((EINVAL, "Invalid argument"))
+}
+
 /// Converts an error of the family's memory to an exception.
 #[cold]
 pub(crate) fn refused(error: Error) -> PyErr {
@@ -99,3 +135,6 @@ pub(crate) fn refused(error: Error) -> PyErr {
 
 /// The number of the kernel's error "try again", as `fork()` has it for too many processes: the same on all of Linux.
 const EAGAIN: i32 = 11;
+
+/// The number of the kernel's error "invalid argument".
+const EINVAL: i32 = 22;

@@ -33,13 +33,6 @@ class _NotRunning(ValueError):
     """The pool was closed."""
 
 
-class _Event:
-    """The `_event` of a result, for programs that look at it."""
-
-    def __init__(self, result: Any) -> None:
-        self.is_set, self.wait = result.ready, result.wait
-
-
 class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
     """The result of `apply_async()`, an `AsyncResult`."""
 
@@ -186,7 +179,9 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
 
     @property
     def _event(self) -> Any:
-        return _Event(self)
+        from interlock._multiprocessing_pool.stand_ins import EventOfResult
+
+        return EventOfResult(self)
 
     @property
     def _success(self) -> bool:

@@ -1,4 +1,4 @@
-"""Attributes of the standard library's pool that a native pool lacks, for programs that inspect them."""
+"""Attributes of the standard library's pool and its results that ours lack, for programs that inspect them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ if TYPE_CHECKING:
 
     from interlock._multiprocessing_pool.crew import Crew
 
-__all__ = ["_cache", "_change_notifier", "_inqueue", "_outqueue", "_taskqueue"]
+__all__ = ["EventOfResult", "_cache", "_change_notifier", "_inqueue", "_outqueue", "_taskqueue"]
+
+
+class EventOfResult:
+    """The `_event` of a result."""
+
+    def __init__(self, result: Any) -> None:
+        self.is_set, self.wait = result.ready, result.wait
 
 
 class _Cache(dict[int, "Any"]):

@@ -263,3 +263,24 @@ def main():
     pool.close(), pool.join()
 """
     run(HEAD + program)
+
+
+def test_a_child_may_use_an_executor_that_its_parent_has_not_used(run: Run) -> None:
+    """As a server does that loads the application before it forks."""
+    body = """
+def main():
+    executor = ProcessPoolExecutor(2, context)
+
+    def child():
+        assert executor.submit(abs, -3).result(60) == 3
+        assert list(executor.map(abs, [-1, -2])) == [1, 2]
+        executor.shutdown()
+        assert error_of(executor.submit, abs, 1) == "RuntimeError"
+
+    assert [ended(forked(child)) for _ in range(2)] == [0, 0]
+    assert executor.submit(abs, -4).result(60) == 4
+    assert ended(forked(executor.shutdown)) == 0
+    executor.shutdown()
+    print("used")
+"""
+    assert run(HEAD + body) == "used\n"

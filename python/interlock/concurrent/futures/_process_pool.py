@@ -149,9 +149,9 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._interlock_on_worker_death, self._interlock_retries = policy
         self._interlock_remembers = remembers(remember_submit)
         self._interlock_shares_read_only = read_only_buffers
-        self._interlock_make(max_pending or 0, relay, checked_memory_limit(memory_limit))
+        self._interlock_begin_with(max_pending or 0, relay, checked_memory_limit(memory_limit))
 
-    def _interlock_make(self, max_pending: int, relay: bool, memory_limit: int | None) -> None:
+    def _interlock_begin_with(self, max_pending: int, relay: bool, memory_limit: int | None) -> None:
         context: Any = self._mp_context
         self._safe_to_dynamically_spawn_children = context.get_start_method(allow_none=False) != "fork"
         self._executor_manager_thread: Any = None
@@ -160,6 +160,13 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         self._shutdown_lock: Any = Lock()
         self._interlock_held: set[Any] = set()
         self._interlock_raises_at_submit = "concurrent.futures" not in installed()
+        self._interlock_made_with = max_pending, relay, memory_limit
+        self._interlock_make()
+
+    def _interlock_make(self) -> None:
+        """Make the pool. A forked child does that anew if its parent had not used the executor before the fork."""
+        max_pending, relay, memory_limit = self._interlock_made_with
+        context: Any = self._mp_context
         pool = _interlock.ProcessPool(
             home(),
             (self._max_workers, max_pending, self._max_tasks_per_child),
@@ -214,7 +221,6 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
         limits: tuple[int, float | None, int],
         held: Future[Any] | None = None,
     ) -> Future[Any]:
-        pool: Any = self._interlock_pool
         is_first = False
         if held is None:
             with self._shutdown_lock:
@@ -222,6 +228,7 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
                 is_first = self._executor_manager_thread is None
                 if is_first:
                     self._interlock_begin()
+        pool: Any = self._interlock_pool
         future = Future() if held is None else held
         try:
             payload = dump_call(placed(fn) if self._interlock_remembers else fn, args, kwargs)
@@ -264,6 +271,8 @@ class ProcessPoolExecutor(_std.ProcessPoolExecutor):
 
     def _interlock_begin(self) -> None:
         """Start the processes, if they are forked, and then the manager thread."""
+        if self._interlock_pool.is_of_parent():  # type: ignore[union-attr]
+            self._interlock_make()
         self._interlock_crew.begin(not self._safe_to_dynamically_spawn_children)
         manager = Manager(self, self._interlock_crew, _broke)
         manager.start()

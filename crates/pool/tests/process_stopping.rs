@@ -1,8 +1,9 @@
-//! Calls of pools of processes that are cancelled while they run: claims C302, C303, C421 and C422 of PROCESS_PROTOCOL.md.
+//! Calls of pools of processes that are cancelled while they run: claims C302, C303, C421, C422 and C436 of PROCESS_PROTOCOL.md.
 
 mod processes;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use interlock_pool::process::{Limits, OnWorkerDeath};
@@ -103,6 +104,29 @@ fn a_large_answer_that_had_come_is_there_for_parent_and_child_c422() {
         .collect();
     assert!(others.iter().all(|call| hosted.text(call) == large("b")));
     assert!(hosted.text(&call) == large("a"));
+    hosted.end();
+}
+
+/// A large answer is taken and kept under the lock of the pool, for which the supervisor waits.
+#[test]
+fn forks_beside_large_answers_stop_no_thread_c436() {
+    let _turn = turn();
+    let hosted = Hosted::new(settings(2, OnWorkerDeath::FailTask));
+    let large = "a".repeat(100_000);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Relaxed: the number of forks does not matter.
+            while !is_over.load(Ordering::Relaxed) {
+                assert!(in_a_child(|| true));
+            }
+        });
+        for _ in 0..200 {
+            let calls = [(); 4].map(|()| hosted.submit(format!("echo {large}").as_bytes()));
+            assert!(calls.iter().all(|call| hosted.text(call) == large));
+        }
+        is_over.store(true, Ordering::Relaxed); // Relaxed: as above
+    });
     hosted.end();
 }
 

@@ -11,7 +11,9 @@
 //! child, as in CPython.
 
 use std::cell::Cell;
+use std::fmt;
 use std::iter;
+use std::marker::PhantomData;
 use std::sync::{Once, OnceLock};
 
 use interlock_os::thread;
@@ -174,17 +176,43 @@ pub fn also(forks: &'static dyn Forks) {
 /// not block.
 #[inline]
 pub fn fork_guarded<R>(work: impl FnOnce() -> R) -> R {
-    if IS_INSIDE.get() {
-        return work();
-    }
-    let seat = SEAT.get().or_else(sit_down);
-    match seat {
-        Some(seat) => seat.go_in(),
-        None => go_in_without_seat(),
-    }
-    IS_INSIDE.set(true);
-    let _leave = Leave(seat);
+    let _inside = ForkGuard::enter();
     work()
+}
+
+/// As long as this lives, its thread is in a step as in [`fork_guarded`].
+#[must_use = "the step ends as soon as this is dropped"]
+pub struct ForkGuard {
+    /// `None` inside another step.
+    _leave: Option<Leave>,
+    /// It stays on its thread.
+    thread: PhantomData<*const ()>,
+}
+
+impl ForkGuard {
+    /// Begins a step. Waits until no other thread forks.
+    #[inline]
+    pub fn enter() -> Self {
+        let leave = (!IS_INSIDE.get()).then(|| {
+            let seat = SEAT.get().or_else(sit_down);
+            match seat {
+                Some(seat) => seat.go_in(),
+                None => go_in_without_seat(),
+            }
+            IS_INSIDE.set(true);
+            Leave(seat)
+        });
+        ForkGuard {
+            _leave: leave,
+            thread: PhantomData,
+        }
+    }
+}
+
+impl fmt::Debug for ForkGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ForkGuard").finish_non_exhaustive()
+    }
 }
 
 /// Finds a seat for the calling thread. `None` if the thread is ending, and so could not leave the seat.

@@ -1,11 +1,13 @@
 //! The part that a pool of processes and its supervisor share.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use interlock_queue::{Discard, Fifo, HostQueue, PutError, Queue as LocalQueue};
 use interlock_shm::{Arena, Error, Queue, Watch};
+use interlock_wait::fork::{self, ForkGuard};
 use interlock_wait::primitive::global::{AtomicU64, Ordering};
-use interlock_wait::{WaitContext, WordLock, fork};
+use interlock_wait::{WaitContext, WordLock, WordLockGuard};
 
 use super::answer::Answer;
 use super::call::Call;
@@ -37,7 +39,7 @@ pub(super) struct Inner<H> {
     pub(super) arena: Arc<Arena>,
     pub(super) settings: Settings,
     pub(super) core: PoolCore<Arc<Call<H>>>,
-    pub(super) state: WordLock<State<H>>,
+    state: WordLock<State<H>>,
     /// The queue of the answers of all workers.
     pub(super) answers: Queue,
     /// The watch that the supervisor sleeps on.
@@ -80,6 +82,18 @@ impl<H: Send> Inner<H> {
         self.generation != fork::generation()
     }
 
+    /// Locks the state, in a step during which this process does not fork.
+    ///
+    /// Under this lock messages are kept and given back, in such steps, too. So a thread that waits for the lock in a
+    /// step must not wait for one that has the lock, and waits for a fork to begin its step.
+    pub(super) fn lock(&self) -> Locked<'_, H> {
+        let step = ForkGuard::enter();
+        Locked {
+            state: self.state.lock(),
+            _step: step,
+        }
+    }
+
     /// Takes answers, and hands out calls.
     pub(super) fn feed(&self) {
         self.feed_as(0);
@@ -103,7 +117,7 @@ impl<H: Send> Inner<H> {
             finished: Finished::new(),
         };
         // Released before the news is told, also by a panic.
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let result = work(&mut state, &mut news.finished);
         self.rouse(&state);
         news.finished.take_turn(&mut state);
@@ -127,7 +141,7 @@ impl<H: Send> Inner<H> {
         }
         // Relaxed: the lock of the outcome orders it. A thread that sets it afterwards finds that the call has ended.
         if call.is_awaited.load(Ordering::Relaxed) {
-            self.state.lock().forget_awaited(call);
+            self.lock().forget_awaited(call);
         }
         ended && call.has_host()
     }
@@ -221,7 +235,7 @@ impl<H: Send> Drop for News<'_, H> {
     fn drop(&mut self) {
         let (inner, finished) = (self.inner, &mut self.finished);
         if finished.has_news() && finished.turn.is_none() {
-            finished.take_turn(&mut inner.state.lock());
+            finished.take_turn(&mut inner.lock());
         }
         let mut duties = Vec::new();
         for (call, answer) in finished.calls.drain(..) {
@@ -237,5 +251,26 @@ impl<H: Send> Drop for News<'_, H> {
         if let Some(turn) = finished.turn {
             inner.put_in_turn(turn, duties);
         }
+    }
+}
+
+/// The locked state of a pool. See [`Inner::lock`].
+pub(super) struct Locked<'a, H> {
+    // The lock is released before the step ends.
+    state: WordLockGuard<'a, State<H>>,
+    _step: ForkGuard,
+}
+
+impl<H> Deref for Locked<'_, H> {
+    type Target = State<H>;
+
+    fn deref(&self) -> &State<H> {
+        &self.state
+    }
+}
+
+impl<H> DerefMut for Locked<'_, H> {
+    fn deref_mut(&mut self) -> &mut State<H> {
+        &mut self.state
     }
 }

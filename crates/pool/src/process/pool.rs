@@ -119,7 +119,7 @@ impl<H: Send + 'static> ProcessPool<H> {
     }
 
     fn refusal(&self) -> Unplaced {
-        match &self.inner.state.lock().broken {
+        match &self.inner.lock().broken {
             Some(death) => Unplaced::Broken(death.clone()),
             None => Unplaced::ShutDown,
         }
@@ -127,7 +127,7 @@ impl<H: Send + 'static> ProcessPool<H> {
 
     /// Returns the death by which the pool broke.
     pub fn broken(&self) -> Option<Arc<WorkerDeath>> {
-        self.inner.state.lock().broken.clone()
+        self.inner.lock().broken.clone()
     }
 
     /// Returns how many workers the host should start now: one for each call that has no free worker, up to the
@@ -136,7 +136,7 @@ impl<H: Send + 'static> ProcessPool<H> {
         if self.is_of_parent() {
             return 0;
         }
-        self.inner.missing_workers(&self.inner.state.lock())
+        self.inner.missing_workers(&self.inner.lock())
     }
 
     /// Changes the greatest number of workers. The host then starts the missing ones. If there are too many,
@@ -152,7 +152,7 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// The same as for `add_worker`.
     pub fn add_wanted_worker(&self) -> Result<Option<Seat>, Error> {
         {
-            let mut state = self.inner.state.lock();
+            let mut state = self.inner.lock();
             state.asked_for = state.asked_for.saturating_sub(1);
         }
         if self.missing_workers() == 0 {
@@ -172,7 +172,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             return Ok(None);
         }
         let calls = Queue::new(&self.inner.arena, None)?;
-        let mut state = self.inner.state.lock();
+        let mut state = self.inner.lock();
         let token = match state.broken {
             None if !state.is_abandoned => self.inner.core.enter(),
             _ => None,
@@ -266,7 +266,7 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// [`Duty::Attend`] comes when the call has ended. If it has ended already, does nothing, and returns `false`.
     /// Never blocks.
     pub fn await_answer(&self, call: &Arc<Call<H>>, host: Option<H>) -> bool {
-        let mut state = self.inner.state.lock();
+        let mut state = self.inner.lock();
         if call.outcome.phase().is_done() {
             return false;
         }
@@ -290,7 +290,7 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// Returns whether a worker is running `call`. Never blocks.
     pub fn is_running(&self, call: &Arc<Call<H>>) -> bool {
         self.look();
-        let state = self.inner.state.lock();
+        let state = self.inner.lock();
         state
             .present()
             .any(|worker| worker.running().is_some_and(|it| Arc::ptr_eq(it, call)))
@@ -334,7 +334,7 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// Called when the host is about to kill the workers: no others are started, and the calls of these workers
     /// fail. Never blocks.
     pub fn abandon(&self) {
-        self.inner.state.lock().is_abandoned = true;
+        self.inner.lock().is_abandoned = true;
     }
 
     /// Returns the counts at this moment. Never blocks.
@@ -345,12 +345,12 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// Blocks until `number` calls have ended, or until `context` ends the wait. Returns how many have ended.
     pub fn wait_for_ended(&self, number: u64, context: &mut WaitContext<'_>) -> u64 {
         {
-            let mut state = self.inner.state.lock();
+            let mut state = self.inner.lock();
             state.awaited += 1;
             self.inner.rouse(&state);
         }
         // Also if the wait unwinds.
-        let _awaits = OnUnwind::new(|| self.inner.state.lock().awaited -= 1);
+        let _awaits = OnUnwind::new(|| self.inner.lock().awaited -= 1);
         self.look();
         self.inner.core.wait_for_ended(number, context)
     }
@@ -358,13 +358,13 @@ impl<H: Send + 'static> ProcessPool<H> {
     /// Returns the process ids of the workers, and for how long each ran calls, in nanoseconds. Never blocks.
     pub fn busy(&self) -> Vec<(u32, u64)> {
         self.look();
-        let state = self.inner.state.lock();
+        let state = self.inner.lock();
         state.present().map(|worker| (worker.pid, worker.busy)).collect()
     }
 
     /// Returns the process ids of the workers. Never blocks.
     pub fn processes(&self) -> Vec<u32> {
-        let state = self.inner.state.lock();
+        let state = self.inner.lock();
         state
             .present()
             .map(|worker| worker.pid)

@@ -40,7 +40,7 @@ impl<H: Send + 'static> ProcessPool<H> {
         }
         // Relaxed: as in `Finished::tell`.
         if is_cancelled && call.is_awaited.load(Ordering::Relaxed) {
-            self.inner.state.lock().forget_awaited(call);
+            self.inner.lock().forget_awaited(call);
         }
         is_cancelled
     }
@@ -113,7 +113,7 @@ impl<H: Send + 'static> ProcessPool<H> {
         }
         let mut cancelled = Vec::new();
         {
-            let mut state = self.inner.state.lock();
+            let mut state = self.inner.lock();
             let is_abandoned = state.is_abandoned;
             for worker in state.workers.iter_mut().flatten() {
                 match is_abandoned {
@@ -135,7 +135,7 @@ impl<H: Send + 'static> ProcessPool<H> {
             self.inner.tell_leader(call.number);
             // Relaxed: as in `Finished::tell`.
             if call.is_awaited.load(Ordering::Relaxed) {
-                self.inner.state.lock().forget_awaited(call);
+                self.inner.lock().forget_awaited(call);
             }
         }
         cancelled

@@ -32,7 +32,7 @@ impl<H: Send + 'static> Inner<H> {
     /// Starts the supervisor, unless there is one.
     pub(super) fn ensure_supervisor(self: &Arc<Self>) -> std::io::Result<()> {
         {
-            let mut state = self.state.lock();
+            let mut state = self.lock();
             if state.is_supervised || state.is_finished {
                 return Ok(());
             }
@@ -41,7 +41,7 @@ impl<H: Send + 'static> Inner<H> {
         let inner = Arc::clone(self);
         let started = spawn_named("interlock-supervisor", STACK, move || inner.supervise());
         if started.is_err() {
-            self.state.lock().is_supervised = false;
+            self.lock().is_supervised = false;
         }
         started
     }
@@ -49,7 +49,7 @@ impl<H: Send + 'static> Inner<H> {
     /// Ends a pool that was never used, so that it has no supervisor and needs none. Returns whether it did. This
     /// avoids starting a thread, about which a program that forks might be warned.
     pub(super) fn end_unused(&self) -> bool {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         let is_unused = !state.is_supervised && !state.is_finished && self.is_over(&state);
         state.is_finished |= is_unused;
         is_unused
@@ -91,7 +91,7 @@ impl<H: Send + 'static> Inner<H> {
         });
         if let Some(next) = &next {
             self.sleep(seen, next, context);
-            step(|| self.state.lock().asleep = None);
+            self.lock().asleep = None;
         }
         next.is_some()
     }

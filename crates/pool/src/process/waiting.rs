@@ -58,7 +58,7 @@ impl<H: Send> Inner<H> {
     }
 
     fn stop_waiting(&self, change: impl FnOnce(&mut super::state::State<H>)) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         change(&mut state);
         self.rouse(&state);
     }

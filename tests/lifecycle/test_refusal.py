@@ -92,7 +92,8 @@ def test_an_event() -> None:
 def test_a_barrier_loses_one_party() -> None:
     barrier = threading.Barrier(2)
     refused(barrier.wait)
-    assert not barrier.broken and barrier.n_waiting == 0
+    assert not barrier.broken
+    assert barrier.n_waiting == 0
 
 
 @pytest.mark.parametrize("kind", [queue.Queue, queue.LifoQueue, queue.PriorityQueue])

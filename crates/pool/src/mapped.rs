@@ -26,23 +26,32 @@ pub(crate) fn most_ahead(pool: &ThreadPool) -> usize {
     pool.limit().saturating_mul(AHEAD).min(MOST_AHEAD)
 }
 
-/// The calls of a function for items, submitted as room is made for them, as tasks with results of type `R`.
-/// Dropping it cancels the calls that no worker has begun with.
-struct Calls<'a, I: Iterator, F, R> {
-    pool: &'a ThreadPool,
+/// A handle for a call of a map, which can cancel it.
+pub(crate) trait Handle {
+    fn cancel(&self) -> bool;
+}
+
+impl<R> Handle for Task<R> {
+    fn cancel(&self) -> bool {
+        Task::cancel(self)
+    }
+}
+
+/// The calls of a function for items, submitted as room is made for them, with handles of type `H`. Dropping it cancels
+/// the calls that no worker has begun with.
+pub(crate) struct Calls<I: Iterator, F, H: Handle> {
     items: Fuse<I>,
     function: Arc<F>,
     /// The tasks whose results have not been taken, and perhaps some others that are done.
-    tasks: VecDeque<Task<R>>,
+    pub(crate) tasks: VecDeque<H>,
     has_ended: bool,
     /// Why no further call can be submitted. The reader gets it at the end.
     refusal: Option<SubmitError<()>>,
 }
 
-impl<'a, I: Iterator, F, R> Calls<'a, I, F, R> {
-    fn new(pool: &'a ThreadPool, items: I, function: F) -> Self {
+impl<I: Iterator, F, H: Handle> Calls<I, F, H> {
+    pub(crate) fn new(items: I, function: F) -> Self {
         Calls {
-            pool,
             items: items.fuse(),
             function: Arc::new(function),
             tasks: VecDeque::new(),
@@ -51,15 +60,13 @@ impl<'a, I: Iterator, F, R> Calls<'a, I, F, R> {
         }
     }
 
-    /// Submits the call for the next item. Returns whether there was one. Blocks as `submit` does.
-    fn submit<C>(&mut self, call: impl FnOnce(Arc<F>, I::Item) -> C) -> bool
-    where
-        C: FnOnce() -> R + Send + 'static,
-        R: Send + 'static,
-    {
+    /// Submits the call for the next item, by `submit`. Returns whether there was one. Blocks as `submit` does.
+    pub(crate) fn submit<C>(
+        &mut self,
+        submit: impl FnOnce(Arc<F>, I::Item) -> Result<H, SubmitError<C>>,
+    ) -> bool {
         let item = if self.has_ended { None } else { self.items.next() };
-        let submitted = item.map(|item| self.pool.submit(call(self.function.clone(), item)));
-        match submitted {
+        match item.map(|item| submit(self.function.clone(), item)) {
             Some(Ok(task)) => {
                 self.tasks.push_back(task);
                 return true;
@@ -72,13 +79,13 @@ impl<'a, I: Iterator, F, R> Calls<'a, I, F, R> {
     }
 
     /// Returns the error of the call that could not be submitted. It is the last result.
-    fn end<T>(&mut self) -> Option<Result<T, TaskError>> {
+    pub(crate) fn end<T>(&mut self) -> Option<Result<T, TaskError>> {
         let refusal = self.refusal.take()?;
         Some(Err(TaskError::NotSubmitted(refusal)))
     }
 }
 
-impl<I: Iterator, F, R> Drop for Calls<'_, I, F, R> {
+impl<I: Iterator, F, H: Handle> Drop for Calls<I, F, H> {
     /// Cancels all tasks, even if something panics.
     fn drop(&mut self) {
         let mut panics = Panics::NONE;
@@ -96,13 +103,15 @@ impl<I: Iterator, F, R> Drop for Calls<'_, I, F, R> {
 /// a call cannot be submitted, because the pool was shut down, the last result says so.
 #[must_use = "it is lazy, and dropping it cancels what no worker has begun with"]
 pub struct Mapped<'a, I: Iterator, F, T> {
-    calls: Calls<'a, I, F, T>,
+    pool: &'a ThreadPool,
+    calls: Calls<I, F, Task<T>>,
 }
 
 impl<'a, I: Iterator, F, T> Mapped<'a, I, F, T> {
     pub(crate) fn new(pool: &'a ThreadPool, items: I, function: F) -> Self {
         Mapped {
-            calls: Calls::new(pool, items, function),
+            pool,
+            calls: Calls::new(items, function),
         }
     }
 }
@@ -116,8 +125,10 @@ where
     type Item = Result<T, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let most = most_ahead(self.calls.pool);
-        while self.calls.tasks.len() < most && self.calls.submit(|function, item| move || function(item)) {}
+        let (pool, calls) = (self.pool, &mut self.calls);
+        let most = most_ahead(pool);
+        while calls.tasks.len() < most && calls.submit(|function, item| pool.submit(move || function(item))) {
+        }
         match self.calls.tasks.pop_front() {
             Some(task) => Some(task.result()),
             None => self.calls.end(),
@@ -133,7 +144,8 @@ where
 /// the parent has not ended are errors.
 #[must_use = "it is lazy, and dropping it cancels what no worker has begun with"]
 pub struct MappedUnordered<'a, I: Iterator, F, T> {
-    calls: Calls<'a, I, F, ()>,
+    pool: &'a ThreadPool,
+    calls: Calls<I, F, Task<()>>,
     results: Arc<Results<T>>,
     /// How many calls were submitted. All their numbers are smaller than this.
     submitted: usize,
@@ -158,7 +170,8 @@ struct Earlier {
 impl<'a, I: Iterator, F, T> MappedUnordered<'a, I, F, T> {
     pub(crate) fn new(pool: &'a ThreadPool, items: I, function: F) -> Self {
         MappedUnordered {
-            calls: Calls::new(pool, items, function),
+            pool,
+            calls: Calls::new(items, function),
             results: Arc::new(Results(FifoQueue::new(0))),
             submitted: 0,
             coming: 0,
@@ -173,7 +186,7 @@ impl<'a, I: Iterator, F, T> MappedUnordered<'a, I, F, T> {
     fn notice_fork(&mut self) {
         if self.generation != fork::generation() {
             self.generation = fork::generation();
-            self.calls.pool.inner().core();
+            self.pool.inner().core();
             self.earlier = Earlier {
                 end: self.submitted,
                 coming: self.coming,
@@ -237,7 +250,7 @@ where
 {
     /// Submits the next call. Returns whether there was one.
     fn submit(&mut self) -> bool {
-        let (results, number) = (&self.results, self.submitted);
+        let (pool, results, number) = (self.pool, &self.results, self.submitted);
         let has_submitted = self.calls.submit(|function, item| {
             let sender = Sender {
                 results: results.clone(),
@@ -245,12 +258,12 @@ where
                 generation: fork::generation(),
                 has_sent: false,
             };
-            move || {
+            pool.submit(move || {
                 // State that a panic left half changed is the program's: its next calls may see it, as with any
                 // pool.
                 let result = catch_unwind(AssertUnwindSafe(|| function(item)));
                 sender.send(result.map_err(|payload| TaskError::Panicked(Panic::new(payload))));
-            }
+            })
         });
         self.submitted += usize::from(has_submitted);
         self.coming += usize::from(has_submitted);
@@ -305,7 +318,7 @@ where
 
     fn next(&mut self) -> Option<Self::Item> {
         self.notice_fork();
-        while self.coming < most_ahead(self.calls.pool) && self.submit() {}
+        while self.coming < most_ahead(self.pool) && self.submit() {}
         while self.coming > 0 {
             let (number, result) = match self.receive() {
                 Ok(received) => received,

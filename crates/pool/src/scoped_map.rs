@@ -1,16 +1,18 @@
 //! Calls of one function for many items, all of which may borrow what is around a scope.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::iter::Fuse;
-use std::sync::Arc;
 
 use crate::map_error::MapError;
-use crate::mapped::most_ahead;
-use crate::panics::Panics;
+use crate::mapped::{Calls, Handle, most_ahead};
 use crate::scope::Scope;
 use crate::scoped_task::ScopedTask;
-use crate::task_error::{SubmitError, TaskError};
+use crate::task_error::TaskError;
+
+impl<T> Handle for ScopedTask<'_, T> {
+    fn cancel(&self) -> bool {
+        ScopedTask::cancel(self)
+    }
+}
 
 /// The results of [`Scope::map`], in the order of the items.
 ///
@@ -19,39 +21,7 @@ use crate::task_error::{SubmitError, TaskError};
 #[must_use = "it is lazy, and dropping it cancels what no worker has begun with"]
 pub struct ScopedMapped<'scope, 'env: 'scope, I: Iterator, F, T> {
     scope: &'scope Scope<'scope, 'env>,
-    items: Fuse<I>,
-    function: Arc<F>,
-    tasks: VecDeque<ScopedTask<'scope, T>>,
-    has_ended: bool,
-    /// Why no further call can be submitted. The reader gets it at the end.
-    refusal: Option<SubmitError<()>>,
-}
-
-impl<'scope, I, F, T> ScopedMapped<'scope, '_, I, F, T>
-where
-    I: Iterator<Item: Send + 'scope>,
-    F: Fn(I::Item) -> T + Send + Sync + 'scope,
-    T: Send + 'scope,
-{
-    /// Submits the call for the next item. Returns whether there was one. Blocks as `submit` does.
-    fn submit(&mut self) -> bool {
-        let item = if self.has_ended { None } else { self.items.next() };
-        let function = &self.function;
-        let submitted = item.map(|item| {
-            let function = function.clone();
-            self.scope.submit(move || function(item))
-        });
-        match submitted {
-            Some(Ok(task)) => {
-                self.tasks.push_back(task);
-                return true;
-            }
-            Some(Err(error)) => self.refusal = Some(error.map(drop)),
-            None => {}
-        }
-        self.has_ended = true;
-        false
-    }
+    calls: Calls<I, F, ScopedTask<'scope, T>>,
 }
 
 impl<'scope, I, F, T> Iterator for ScopedMapped<'scope, '_, I, F, T>
@@ -63,24 +33,15 @@ where
     type Item = Result<T, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let most = most_ahead(self.scope.pool());
-        while self.tasks.len() < most && self.submit() {}
-        match self.tasks.pop_front() {
+        let (scope, calls) = (self.scope, &mut self.calls);
+        let most = most_ahead(scope.pool());
+        while calls.tasks.len() < most && calls.submit(|function, item| scope.submit(move || function(item)))
+        {
+        }
+        match calls.tasks.pop_front() {
             Some(task) => Some(task.result()),
-            None => Some(Err(TaskError::NotSubmitted(self.refusal.take()?))),
+            None => calls.end(),
         }
-    }
-}
-
-impl<I: Iterator, F, T> Drop for ScopedMapped<'_, '_, I, F, T> {
-    /// Cancels all tasks, even if something panics.
-    fn drop(&mut self) {
-        let mut panics = Panics::NONE;
-        for task in self.tasks.drain(..) {
-            panics.catch(|| task.cancel());
-            panics.catch(|| drop(task));
-        }
-        panics.resume();
     }
 }
 
@@ -110,11 +71,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     {
         ScopedMapped {
             scope: self,
-            items: items.into_iter().fuse(),
-            function: Arc::new(function),
-            tasks: VecDeque::new(),
-            has_ended: false,
-            refusal: None,
+            calls: Calls::new(items.into_iter(), function),
         }
     }
 
@@ -149,7 +106,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
 impl<I: Iterator, F, T> fmt::Debug for ScopedMapped<'_, '_, I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScopedMapped")
-            .field("ahead", &self.tasks.len())
+            .field("ahead", &self.calls.tasks.len())
             .finish_non_exhaustive()
     }
 }

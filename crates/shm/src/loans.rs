@@ -19,7 +19,8 @@ pub(crate) struct Loans {
 #[derive(Clone, Copy, Debug)]
 struct Lent {
     length: usize,
-    /// Whether another process may have it: this one has forked since, or had the message at a fork before. If so, its writes go to its own copies of the pages, not to the block.
+    /// Whether another process may have it: this one has forked since, or had the message at a fork before. If so, its
+    /// writes go to its own copies of the pages, not to the block.
     is_private: bool,
 }
 

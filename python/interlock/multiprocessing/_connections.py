@@ -95,9 +95,8 @@ def part_of(buffer: Any, offset: int, size: int | None) -> bytes:
         raise ValueError("size is negative")
     elif offset + size > view.nbytes:
         raise ValueError("buffer length < offset + size")
-    return (
-        b"" + view[offset : offset + size]
-    )  # refuses what is no row, as the standard library's concatenation does
+    # This refuses bytes that are no row, as the same step of the standard library does.
+    return b"" + view[offset : offset + size]
 
 
 def receive_into(conn: Connection, buffer: Any, offset: int) -> int:

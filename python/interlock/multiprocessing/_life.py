@@ -180,9 +180,8 @@ class _End:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._closing: Any = (
-            RLock()
-        )  # held by a thread that uses the number; the collector may call `close` then
+        # Held by a thread that uses the number. The collector may call `close` on that thread meanwhile.
+        self._closing: Any = RLock()
 
     def wait(self, pid: int, flag: int = 0) -> bool:
         """Show the end of the child as soon as there is one, and leave its exit code to others."""

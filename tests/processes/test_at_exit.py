@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.processes.conftest import Run
@@ -127,6 +129,9 @@ _LATE = {
 }
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] == (3, 12), reason="3.12 does not fork at the interpreter's shutdown"
+)
 @pytest.mark.parametrize(
     "imported", ["", "from multiprocessing.pool import Pool, ThreadPool"], ids=["late", "before"]
 )

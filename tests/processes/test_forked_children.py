@@ -167,6 +167,38 @@ def main():
     run(HEAD + program)
 
 
+def test_a_child_does_not_wait_for_its_parent_to_unpickle_a_result(run: Run) -> None:
+    program = """
+begun, go = threading.Event(), threading.Event()
+
+def at_second_try(how):
+    if threading.current_thread() is threading.main_thread():
+        raise KeyboardInterrupt  # as a signal handler would
+    begun.set()
+    go.wait()
+    return how
+
+class Slow:
+    def __init__(self, number=1):
+        pass
+    def __reduce__(self):
+        return at_second_try, ("read",)
+
+def main():
+    with ProcessPoolExecutor(1, mp_context=context) as executor, context.Pool(1) as pool:
+        for get in (executor.submit(Slow).result, pool.apply_async(Slow).get, pool.imap(Slow, [1]).next):
+            begun.clear(), go.clear()
+            assert error_of(get) == "KeyboardInterrupt"
+            begun.wait()
+            def child():
+                assert error_of(get) == "RuntimeError"
+            assert ended(forked(child)) == 0
+            go.set()
+            assert get() == "read"
+"""
+    run(HEAD + program)
+
+
 @pytest.mark.parametrize("way", ["cancel", "stop", "shutdown"])
 def test_a_child_ends_no_call_of_its_parent(run: Run, way: str) -> None:
     program = f"""

@@ -223,6 +223,31 @@ def test_there_is_none_for_what_is_in_order(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_a_thread_that_waits_for_its_own_lock_holds_nothing(form: str) -> None:
+    # Another thread releases the lock to wake it.
+    passes(
+        form,
+        """
+        lock = threading.Lock()
+
+        def park():
+            lock.acquire()
+            holds.set()
+            lock.acquire()
+
+        thread = threading.Thread(target=park)
+        thread.start()
+        holds.wait()
+        while fork():  # it does not wait yet
+            pass
+        lock.release()
+        thread.join()
+        assert lock.locked()
+        """,
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_objects_stay_as_they_are(form: str) -> None:
     passes(
         form,

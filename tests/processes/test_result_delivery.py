@@ -144,6 +144,33 @@ def test_a_callback_that_comes_while_the_result_is_unpickled_is_called_once_else
     assert run(program(text)) == "1\n[False]\n"
 
 
+@pytest.mark.parametrize("way", ["shutdown(wait=False, cancel_futures=True)", "kill_workers()"])
+def test_callbacks_of_waiting_calls_that_an_end_cancels_run_elsewhere(run: Run, way: str) -> None:
+    text = f"""
+    def main():
+        lock, done, threads = threading.Lock(), threading.Semaphore(0), []
+        def callback(future):
+            with lock:
+                threads.append((threading.current_thread() is threading.main_thread(), future.cancelled()))
+            done.release()
+        it = executor()
+        first = it.submit(wait_for_go, 1)
+        while not first.running():
+            os.sched_yield()
+        waiting = [it.submit(abs, -number) for number in range(10)]
+        for future in waiting:
+            future.add_done_callback(callback)
+        with lock:
+            it.{way}
+        go.set()
+        for future in waiting[2:]:
+            done.acquire()
+        print(sum(future.cancelled() for future in waiting) >= 8, {{*threads}} >= {{(False, True)}})
+        print(any(here for here, _ in threads))
+    """
+    assert run(program(text)) == "True True\nFalse\n"
+
+
 def test_an_exit_in_a_callback_does_not_end_the_executor(run: Run) -> None:
     text = """
     def main():

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use interlock_pool::process::{Answer, Call, Limits, OnWorkerDeath, WorkerDeath};
 use interlock_shm::{Arena, Ended};
 
-use processes::{Hosted, settings, signal, turn};
+use processes::{Hosted, eventually, settings, signal, turn};
 
 const WORKERS: usize = 4;
 /// The code with which a worker ends itself in some calls.
@@ -232,11 +232,10 @@ fn rage(storm: &Storm) {
         check(text, answer, storm, &mut deaths);
     }
     judge(&kills, &deaths);
+    let calls = storm.calls as u64;
+    eventually("they are counted", || hosted.pool.stats().done == calls);
     let stats = hosted.pool.stats();
-    assert_eq!(
-        (stats.submitted, stats.done),
-        (storm.calls as u64, storm.calls as u64)
-    );
+    assert_eq!((stats.submitted, stats.done), (calls, calls));
     assert_eq!(stats.failed, deaths.len() as u64);
     hosted.end();
     drop(texts);

@@ -40,7 +40,7 @@ enum OwnLock {
 }
 
 /// Return the identity of the thread that holds a lock, or the lock of a native condition. None if no thread holds
-/// it, or if the object is something else.
+/// it, if its owner waits for it itself, so that another thread is to release it, or if the object is something else.
 #[pyfunction]
 #[pyo3(signature = (lock, /))]
 pub(crate) fn owner_of(lock: &Bound<'_, PyAny>) -> Option<u64> {
@@ -72,7 +72,10 @@ impl OwnLock {
 
     fn owner(&self, py: Python<'_>) -> Option<ThreadIdent> {
         match self {
-            OwnLock::Lock(lock) => lock.get().engine.get(py).owner(),
+            OwnLock::Lock(lock) => {
+                let lock = lock.get().engine.get(py);
+                lock.owner().filter(|_| !lock.is_awaited_by_owner())
+            }
             OwnLock::RLock(lock) => lock.get().engine.get(py).owner().map(|(owner, _)| owner),
         }
     }

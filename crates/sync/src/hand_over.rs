@@ -196,6 +196,13 @@ impl<R: RawLock> OwnerLock<R> {
         self.line.lock().get().waiters.id()
     }
 
+    pub(crate) fn is_awaited_by_owner(&self) -> bool {
+        let line = self.line.lock();
+        let owner = self.word.load().thread();
+        let waiters = line.0.as_ref().map(|line| &line.waiters);
+        owner.is_some_and(|owner| waiters.is_some_and(|waiters| waiters.has_thread(owner)))
+    }
+
     /// Frees the lock, and forgets its waiters. For a lock that no other thread uses.
     pub(crate) fn reset(&self) {
         let mut line = self.line.lock();

@@ -126,6 +126,13 @@ impl<R: RawLock> Lock<R> {
         self.owned.word.load().thread()
     }
 
+    /// Returns whether the thread that holds the lock waits for it itself: then another thread is to release it.
+    /// Never blocks.
+    #[doc(hidden)]
+    pub fn is_awaited_by_owner(&self) -> bool {
+        self.owned.is_awaited_by_owner()
+    }
+
     pub(crate) fn owned(&self) -> &OwnerLock<R> {
         &self.owned
     }

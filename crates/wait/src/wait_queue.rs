@@ -93,6 +93,15 @@ impl WaitQueue {
         }
     }
 
+    /// Returns whether `thread` is one of the waiters.
+    pub fn has_thread(&self, thread: ThreadIdent) -> bool {
+        let line = self.line.as_ref().filter(|_| !self.is_empty());
+        line.is_some_and(|line| {
+            let mut waiters = line.waiters.iter();
+            waiters.any(|waiter| !waiter.is_task() && waiter.thread_ident() == thread)
+        })
+    }
+
     /// Puts `waiter` at the end of the line.
     pub fn push_back(&mut self, waiter: Arc<Waiter>) {
         waiter.number();

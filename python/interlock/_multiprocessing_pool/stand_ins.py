@@ -28,8 +28,7 @@ class _Cache(dict[int, "Any"]):
         self._crew = crew
 
     def __len__(self) -> int:
-        counts = self._crew.engine.counts()
-        return max(super().__len__(), counts[0] - counts[3])
+        return max(super().__len__(), self._crew.engine.pending())
 
     def __bool__(self) -> bool:
         return len(self) > 0

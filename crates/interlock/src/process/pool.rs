@@ -214,11 +214,7 @@ impl ProcessPool {
 
     /// Cancels the tasks that no worker has taken, and returns how many. Never blocks.
     pub fn cancel_waiting(&self) -> usize {
-        let cancelled = self.engine.cancel_waiting();
-        for call in &cancelled {
-            drop(call.take_host());
-        }
-        cancelled.len()
+        self.engine.cancel_waiting().len()
     }
 
     /// Stops the pool from accepting tasks. The workers run the tasks that were submitted, and then end.

@@ -342,6 +342,15 @@ impl<H: Send + 'static> ProcessPool<H> {
         self.inner.core.stats()
     }
 
+    /// Returns how many calls wait, or lie with workers. A call whose end any thread knows is not one of them. Never
+    /// blocks.
+    pub fn pending(&self) -> usize {
+        self.look();
+        let state = self.inner.lock();
+        let handed: usize = state.present().map(|worker| worker.handed.len()).sum();
+        self.inner.core.waiting() + state.returned.len() + handed
+    }
+
     /// Blocks until `number` calls have ended, or until `context` ends the wait. Returns how many have ended.
     pub fn wait_for_ended(&self, number: u64, context: &mut WaitContext<'_>) -> u64 {
         {

@@ -8,6 +8,7 @@ use interlock_wait::primitive::global::Ordering;
 use super::call::Call;
 use super::deaths::end_running;
 use super::dispatch::hand;
+use super::duty::Duty;
 use super::pool::ProcessPool;
 use super::state::State;
 use super::worker::{Why, Worker};
@@ -105,15 +106,15 @@ impl<H: Send + 'static> ProcessPool<H> {
         found
     }
 
-    /// Cancels the waiting calls, and returns them in their order. The next call of a worker counts as begun, even
-    /// if the worker is still starting. Never blocks. In the child of a fork, does nothing.
+    /// Cancels the waiting calls, and returns them in their order. The host hears of them as of other ends, by
+    /// [`Duty::Attend`]. The next call of a worker counts as begun, even if the worker is still starting. Never blocks.
+    /// In the child of a fork, does nothing.
     pub fn cancel_waiting(&self) -> Vec<Arc<Call<H>>> {
         if self.is_of_parent() {
             return Vec::new();
         }
-        let mut cancelled = Vec::new();
-        {
-            let mut state = self.inner.lock();
+        let cancelled = self.inner.change(0, |state, finished| {
+            let mut cancelled = Vec::new();
             let is_abandoned = state.is_abandoned;
             for worker in state.workers.iter_mut().flatten() {
                 match is_abandoned {
@@ -129,7 +130,10 @@ impl<H: Send + 'static> ProcessPool<H> {
                 drop(self.inner.core.running());
             }
             cancelled.retain(|call| call.outcome.cancel().is_ok());
-        }
+            let attended = cancelled.iter().filter(|call| call.has_host());
+            attended.for_each(|call| finished.duty(Duty::Attend(Arc::clone(call))));
+            cancelled
+        });
         for call in &cancelled {
             let _ = call.outcome.begin(); // notifies its watches
             self.inner.tell_leader(call.number);

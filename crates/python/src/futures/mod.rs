@@ -27,7 +27,7 @@ pub(crate) use future::{Future, new_future, remember_future_class};
 pub(crate) use living::executors;
 pub(crate) use map::Results;
 pub(crate) use pool::ThreadPool;
-pub(crate) use reading::{Read, SecondTry, Sent, await_second, read_again, told};
+pub(crate) use reading::{Read, SecondTry, Sent, read_again, told};
 pub(crate) use remote::{attend, hear_of_end, report};
 pub(crate) use remote_call::{Remote, RemoteCalls, RemoteHost, never_ends};
 pub(crate) use task::{CurrentTask, current_task, remember_work_items};

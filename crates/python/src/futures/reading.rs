@@ -10,13 +10,13 @@ use std::convert::Infallible;
 use interlock_pool::Outcome;
 use interlock_pool::process::{Answer as RawAnswer, Bytes, Call, WorkerDeath};
 use interlock_wait::primitive::Arc;
-use interlock_wait::{Deadline, WordLock};
+use interlock_wait::{Deadline, WordLock, fork};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyTuple};
 
 use super::answer::Answer;
-use super::remote_call::RemoteHost;
+use super::remote_call::{RemoteHost, never_ends};
 use crate::imported::Imported;
 use crate::lifecycle::thread;
 use crate::multiprocessing::{Incoming, Loadable, MessageView, exit_code, plain_call};
@@ -45,8 +45,37 @@ pub(crate) enum Read {
     Raised(PyErr, Sent),
 }
 
-/// Whether a second try has succeeded: the end of [`read_again`].
-pub(crate) type SecondTry = Outcome<bool, Infallible>;
+/// The second try of [`read_again`].
+pub(crate) struct SecondTry {
+    /// Whether it has succeeded.
+    success: Outcome<bool, Infallible>,
+    /// The process that makes it, by its generation of forks.
+    made_in: u32,
+}
+
+impl SecondTry {
+    pub(crate) fn new() -> Self {
+        SecondTry {
+            success: Outcome::new(),
+            made_in: fork::generation(),
+        }
+    }
+
+    fn finish(&self, has_succeeded: bool) {
+        drop(self.success.finish(has_succeeded));
+    }
+
+    /// Blocks until it has ended.
+    ///
+    /// # Errors
+    /// A signal handler raised, or a process makes it that has forked this one.
+    pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.success.phase().is_done() && self.made_in != fork::generation() {
+            return Err(never_ends());
+        }
+        blocking::wait(py, Deadline::NEVER, |context| self.success.wait_with(context)).map(drop)
+    }
+}
 
 impl Sent {
     /// Prepares an answer. Runs no code of a program.
@@ -163,30 +192,22 @@ pub(crate) fn read_again(
     let is_started = in_thread(py, (sent, keep), move |py, (sent, keep)| {
         let (answer, is_read) = sent.read_for_good(py);
         keep(py, answer);
-        drop(ended.finish(is_read));
+        ended.finish(is_read);
     });
     if let Err((sent, keep)) = is_started {
         // The interpreter is at its end.
         keep(py, sent.failure(py, errors::again(error)));
-        drop(second.finish(false));
+        second.finish(false);
         return Ok(());
     }
     if error.is_instance_of::<PyKeyboardInterrupt>() {
         return Err(errors::again(error));
     }
-    await_second(py, second)?;
-    match second.value(|&is_read| is_read) {
+    second.wait(py)?;
+    match second.success.value(|&is_read| is_read) {
         Some(true) => Err(errors::again(error)),
         _ => Ok(()),
     }
-}
-
-/// Blocks until the second try has ended.
-///
-/// # Errors
-/// A signal handler raised.
-pub(crate) fn await_second(py: Python<'_>, second: &SecondTry) -> PyResult<()> {
-    blocking::wait(py, Deadline::NEVER, |context| second.wait_with(context)).map(drop)
 }
 
 /// Calls `work(data)` in a new thread. Returns the data if there can't be one.

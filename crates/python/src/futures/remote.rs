@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use super::answer::Answer;
 use super::due_callbacks::{call_back, log};
 use super::future::{Future, finish_with};
-use super::reading::{Read, Sent, in_thread, read_again};
+use super::reading::{Read, SecondTry, Sent, in_thread, read_again};
 use super::remote_call::{Remote, never_ends};
 use crate::imported::Imported;
 use crate::materialize::{native, standard};
@@ -97,12 +97,18 @@ fn collect(slf: &Bound<'_, Future>, remote: &Remote, settler: Settler) -> PyResu
 fn read_once_more(slf: &Bound<'_, Future>, remote: &Remote, error: PyErr, sent: Sent) -> PyResult<()> {
     remote.leave_reading();
     let future = slf.clone().unbind();
-    read_again(slf.py(), error, sent, &Arc::default(), move |py, answer| {
-        let future = future.bind(py);
-        if let Err(error) = give(future, answer, Settler::Manager) {
-            report(future, error);
-        }
-    })
+    read_again(
+        slf.py(),
+        error,
+        sent,
+        &Arc::new(SecondTry::new()),
+        move |py, answer| {
+            let future = future.bind(py);
+            if let Err(error) = give(future, answer, Settler::Manager) {
+                report(future, error);
+            }
+        },
+    )
 }
 
 /// Settles a future with its answer.

@@ -69,15 +69,6 @@ pub(super) fn loads<'py>(py: Python<'py>, pickle: Bound<'py, PyAny>) -> PyResult
     LOADS.get(py)?.call1((pickle,))
 }
 
-/// Returns the object of a message that has buffers. A buffer becomes a view of shared memory, which this
-/// process keeps as long as the view lives; a copy, if too much memory is lent already; or an object with
-/// bytes of its own.
-#[cold]
-pub(super) fn load_with_buffers(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
-    let (pickle, buffers) = pickle_and_buffers(py, taken)?;
-    load(py, pickle, buffers)
-}
-
 /// Unpickles the parts of a message that has buffers.
 pub(super) fn load<'py>(
     py: Python<'py>,
@@ -87,7 +78,9 @@ pub(super) fn load<'py>(
     LOAD.get(py)?.call1((pickle, buffers))
 }
 
-/// Returns the pickle and the buffers of a message that has buffers. Runs no code of a program.
+/// Returns the pickle and the buffers of a message that has buffers. A buffer becomes a view of shared memory, which
+/// this process keeps as long as the view lives; a copy, if too much memory is lent already; or an object with bytes of
+/// its own. Runs no code of a program.
 pub(super) fn pickle_and_buffers(
     py: Python<'_>,
     taken: Taken,

@@ -9,7 +9,7 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
 use super::bytes::MessageView;
 use super::large::{HUGE, bytes_of};
-use super::loads::{WITH_BUFFERS, load, load_with_buffers, loads, pickle_and_buffers};
+use super::loads::{WITH_BUFFERS, load, loads, pickle_and_buffers};
 use crate::blocking;
 
 /// The first byte of a message.
@@ -136,7 +136,7 @@ impl Incoming {
         match self {
             Incoming::Object(object) => Ok(object.into_bound(py)),
             Incoming::Pickle(pickle) => loads(py, pickle.into_bound(py).into_any()),
-            Incoming::Large(taken) => large_object(py, taken),
+            Incoming::Large(taken) => large(py, taken)?.object(py),
         }
     }
 
@@ -145,15 +145,7 @@ impl Incoming {
         Ok(match self {
             Incoming::Object(object) => Loadable::Object(object),
             Incoming::Pickle(pickle) => Loadable::Pickle(pickle.into_any()),
-            Incoming::Large(taken) => match kind_of(&taken) {
-                PICKLE => Loadable::Pickle(MessageView::new(taken, 1).into_pyobject(py)?.into_any().unbind()),
-                WITH_BUFFERS => {
-                    let (pickle, buffers) = pickle_and_buffers(py, taken)?;
-                    let buffers = buffers.into_iter().map(Bound::unbind).collect();
-                    Loadable::WithBuffers(pickle.unbind(), buffers)
-                }
-                _ => Loadable::Object(large_object(py, taken)?.unbind()),
-            },
+            Incoming::Large(taken) => large(py, taken)?,
         })
     }
 
@@ -163,7 +155,7 @@ impl Incoming {
             Incoming::Object(object) => Raw::Object(object),
             Incoming::Pickle(pickle) => Raw::Bytes(pickle),
             Incoming::Large(taken) if kind_of(&taken) == PICKLE => Raw::Large(taken),
-            Incoming::Large(taken) => Raw::Object(large_object(py, taken)?.unbind()),
+            Incoming::Large(taken) => Raw::Object(large(py, taken)?.object(py)?.unbind()),
         })
     }
 }
@@ -229,20 +221,27 @@ fn kind_of(taken: &Taken) -> u8 {
     kind
 }
 
-/// Returns the object of a large message. The caller holds no lock.
+/// Returns what can be unpickled of a large message, in place, or its object. The caller holds no lock.
 #[cold]
-fn large_object(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyAny>> {
-    match kind_of(&taken) {
-        BYTES => Ok(bytes_of(py, taken)?.into_any()),
+fn large(py: Python<'_>, taken: Taken) -> PyResult<Loadable> {
+    let object = match kind_of(&taken) {
+        PICKLE => {
+            let view = MessageView::new(taken, 1).into_pyobject(py)?;
+            return Ok(Loadable::Pickle(view.into_any().unbind()));
+        }
+        WITH_BUFFERS => {
+            let (pickle, buffers) = pickle_and_buffers(py, taken)?;
+            let buffers = buffers.into_iter().map(Bound::unbind).collect();
+            return Ok(Loadable::WithBuffers(pickle.unbind(), buffers));
+        }
+        BYTES => bytes_of(py, taken)?.into_any(),
         STR => taken.with_bytes(|bytes| {
             let text = PyString::from_bytes(py, bytes.get(1..).unwrap_or_default())?;
-            Ok(text.into_any())
-        }),
-        // It is loaded in place.
-        PICKLE => loads(py, MessageView::new(taken, 1).into_pyobject(py)?.into_any()),
-        WITH_BUFFERS => load_with_buffers(py, taken),
-        _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?.object(py),
-    }
+            Ok::<_, PyErr>(text.into_any())
+        })?,
+        _ => read(py, taken.len(), |at, into| taken.read_from(at, into))?.object(py)?,
+    };
+    Ok(Loadable::Object(object.unbind()))
 }
 
 #[inline]

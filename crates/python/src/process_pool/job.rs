@@ -13,9 +13,7 @@ use super::pool::{ProcessPool, call_of, hear, limits_of, refusal_of};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
-use crate::futures::{
-    Answer, Read, RemoteCalls, RemoteHost, SecondTry, Sent, await_second, never_ends, read_again,
-};
+use crate::futures::{Answer, Read, RemoteCalls, RemoteHost, SecondTry, Sent, never_ends, read_again};
 use crate::multiprocessing::{Outgoing, refused};
 use crate::raw::Attached;
 
@@ -249,7 +247,7 @@ fn kept_result<'py>(slf: &Bound<'py, ProcessJob>, number: usize) -> PyResult<Opt
     while let Some(kept) = slf.get().take_kept(py, number) {
         match kept {
             Kept::Answer(answer) => return Ok(Some(answer.into_object().into_bound(py))),
-            Kept::Coming(second) => await_second(py, &second)?,
+            Kept::Coming(second) => second.wait(py)?,
         }
     }
     Ok(None)

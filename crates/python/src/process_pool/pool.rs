@@ -260,15 +260,14 @@ impl ProcessPool {
         self.engine.abandon();
     }
 
-    /// Cancel the calls that wait, and return how many there were.
-    fn cancel_waiting(&self, py: Python<'_>) -> PyResult<usize> {
-        let cancelled = self.engine.cancel_waiting();
-        for call in &cancelled {
-            if let Some(host) = call.take_host() {
-                hear(host.bind(py))?;
-            }
-        }
-        Ok(cancelled.len())
+    /// Cancel the calls that wait, and return how many there were. manage() settles the futures that have callbacks, and calls attendants.
+    fn cancel_waiting(&self) -> usize {
+        self.engine.cancel_waiting().len()
+    }
+
+    /// How many calls wait, or lie with workers. A call whose future is done is not one of them.
+    fn pending(&self) -> usize {
+        self.engine.pending()
     }
 
     /// The ids of the worker processes.

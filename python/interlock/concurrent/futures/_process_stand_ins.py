@@ -29,8 +29,7 @@ class _CallQueue:
 
 def _pending(executor: ProcessPoolExecutor) -> dict[int, None]:
     """Return as many entries as there are calls that have not ended, without their futures."""
-    counts = executor._interlock_pool.counts()  # type: ignore[union-attr]
-    return dict.fromkeys(range(counts[0] - counts[3]))
+    return dict.fromkeys(range(executor._interlock_pool.pending()))  # type: ignore[union-attr]
 
 
 def _why_broken(executor: ProcessPoolExecutor) -> str | Literal[False]:

@@ -339,7 +339,11 @@ def test_a_failure_of_the_last_commands_kills_the_others(ours: Any, workers: int
     """No command is left to be started when it fails, with so many workers."""
     sleeps, fails = ["sleep", "1000"], ["sh", "-c", "exit 3"]
     before = counts()
-    assert killed_with(ours, [["true"], sleeps, fails], max_workers=workers) == [0, None, 3]
+    first, *others = killed_with(ours, [["true"], sleeps, fails], max_workers=workers)
+    assert others == [None, 3]
+    assert first == 0 or (
+        first is None and workers > 2
+    )  # with two workers, it ended before the last one began
     assert killed_with(ours, [sleeps] * 6 + [fails], max_workers=16) == [None] * 6 + [3]
     with pytest.raises(FileNotFoundError):
         ours.run_many([sleeps, ["no such command"]], max_workers=workers, on_failure="kill")

@@ -13,6 +13,7 @@ mod barrier;
 mod blocking;
 mod condition;
 mod convert;
+mod data_stack_cache;
 mod engine;
 mod engine_waiter;
 mod errors;
@@ -110,6 +111,7 @@ mod _interlock {
         crate::lock_types::remember(module.py())?;
         crate::errors::remember(module.py())?;
         crate::lifecycle::begin(module.py())?;
+        crate::data_stack_cache::begin();
         crate::fastcall::install::install(module.py())?;
         module.add("Lock", module.py().get_type::<crate::lock::Lock>())?;
         // Up to 3.12, this function is `threading.Lock` in Python, and pickles look it up by that name.

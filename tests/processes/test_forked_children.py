@@ -167,6 +167,35 @@ def main():
     run(HEAD + program)
 
 
+def test_the_callbacks_of_a_parent_are_called_there_alone(run: Run) -> None:
+    program = """
+def main():
+    read, write = os.pipe()
+    def called(future):
+        os.write(write, b"%d " % os.getpid())
+    with ProcessPoolExecutor(1, mp_context=context) as executor:
+        executor.submit(abs, 1).result()
+        # The manager is busy, so the parent has the answers, and has not called the callbacks.
+        busy, free = threading.Event(), threading.Event()
+        executor.submit(abs, 1).add_done_callback(lambda _: (busy.set(), free.wait()))
+        busy.wait()
+        futures = [executor.submit(abs, -number) for number in range(3)]
+        for future in futures:
+            future.add_done_callback(called)
+        wait([executor.submit(abs, 1)])
+        def child():
+            results = [future.result() for future in futures]
+            futures[0].add_done_callback(called)
+            return results != [0, 1, 2]
+        pid = forked(child)
+        assert ended(pid) == 0
+        assert os.read(read, 100) == b"%d " % pid
+        free.set()
+    assert os.read(read, 100) == b"%d " % os.getpid() * 3
+"""
+    run(HEAD + program)
+
+
 def test_a_child_does_not_wait_for_its_parent_to_unpickle_a_result(run: Run) -> None:
     program = """
 begun, go = threading.Event(), threading.Event()

@@ -171,6 +171,170 @@ def test_callbacks_of_waiting_calls_that_an_end_cancels_run_elsewhere(run: Run, 
     assert run(program(text)) == "True True\nFalse\n"
 
 
+SLOW = """
+    begun, finish = threading.Event(), threading.Event()
+
+    def unpickled_slowly(how):
+        begun.set()
+        finish.wait()
+        return how
+
+    class Slow:
+        def __reduce__(self):
+            return unpickled_slowly, ("slow",)
+
+    def of_thread(function):
+        thread = threading.Thread(target=ask, args=("thread", function))
+        thread.start()
+        return thread
+"""
+
+
+def test_a_future_whose_result_another_thread_unpickles_is_not_done_yet(run: Run) -> None:
+    text = """
+    def main():
+        with executor() as it:
+            future = it.submit(Slow)
+            futures.wait([future])
+            thread = of_thread(future.result)
+            begun.wait()
+            print(future.done(), future.running(), future.cancel())
+            for timeout in (0, 0.05):
+                ask("result", lambda: future.result(timeout))
+                ask("exception", lambda: future.exception(timeout))
+                ask("as_completed", lambda: list(futures.as_completed([future], timeout)))
+                print(len(futures.wait([future], timeout).done))
+            finish.set()
+            print(len(futures.wait([future]).done), future.done(), future.result(0))
+            thread.join()
+    """
+    timed_out = "result TimeoutError \nexception TimeoutError \n"
+    unfinished = "as_completed TimeoutError 1 (of 1) futures unfinished\n0\n"
+    expected = "False True False\n" + 2 * (timed_out + unfinished)
+    assert sorted(run(program(SLOW + text)).splitlines()) == sorted(
+        (expected + "1 True slow\nthread slow\n").splitlines()
+    )
+
+
+def test_the_end_waits_for_a_callback_that_came_while_the_result_was_unpickled(run: Run) -> None:
+    text = """
+    def main():
+        waits = threading.Event()
+        def callback(future):
+            waits.wait()
+            print("called", threading.current_thread() is threading.main_thread(), flush=True)
+        def add():
+            begun.wait()
+            future.add_done_callback(callback)
+            finish.set()
+        it = executor()
+        future = it.submit(Slow)
+        thread = threading.Thread(target=add)
+        thread.start()
+        print(future.result())
+        thread.join()
+        threading.Timer(0.05, waits.set).start()
+        it.shutdown()
+        print("ended")
+    """
+    assert run(program(SLOW + text)) == "slow\ncalled False\nended\n"
+
+
+def test_a_future_that_is_materialized_meanwhile_is_yielded_when_it_is_done(run: Run) -> None:
+    text = """
+    def main():
+        with executor() as it:
+            held, future = it.submit(wait_for_go, 0), it.submit(Slow)
+            def look():
+                future._condition
+                go.set()
+                begun.wait()
+                print(future.done())
+                finish.set()
+            thread = threading.Thread(target=look)
+            waits = futures.as_completed([future])
+            thread.start()
+            for each in waits:
+                print(each.done(), each.result(0))
+            thread.join()
+    """
+    assert run(program(SLOW + text)) == "False\nTrue slow\n"
+
+
+def test_a_future_that_is_materialized_after_its_cancellation_says_so(run: Run) -> None:
+    text = """
+    def main():
+        with executor() as it:
+            held, ahead = it.submit(wait_for_go, 0), it.submit(abs, 1)
+            for number in range(20):
+                future = it.submit(abs, -1)
+                thread = of_thread(future.result)
+                os.sched_yield()
+                future.cancel()
+                future._condition
+                thread.join()
+            go.set()
+    """
+    assert run(program(SLOW + text)) == "thread CancelledError \n" * 20
+
+
+def test_a_future_that_an_end_has_cancelled_is_cancelled_for_its_thread(run: Run) -> None:
+    # The pool's thread is busy with a callback meanwhile.
+    text = """
+    def main():
+        busy, free = threading.Event(), threading.Event()
+        def callback(future):
+            busy.set()
+            free.wait()
+        it = executor()
+        it.submit(abs, 1).add_done_callback(callback)
+        busy.wait()
+        running = it.submit(wait_for_go, 0)
+        while not running.running():
+            os.sched_yield()
+        calls = [it.submit(abs, 1) for _ in range(5)]
+        calls[-1].add_done_callback(lambda future: print("called", future.cancelled()))
+        it.shutdown(wait=False, cancel_futures=True)
+        print(calls[-1].cancel(), calls[-1].cancelled(), calls[-1].done())
+        ask("result", calls[-1].result)
+        go.set()
+        free.set()
+    """
+    assert run(program(text)) == "called True\nTrue True True\nresult CancelledError \n"
+
+
+def test_large_buffers_can_be_written_to_after_a_second_try(run: Run) -> None:
+    text = """
+    import pickle
+
+    class Large:
+        def __init__(self, data):
+            self.data = data
+
+        def __reduce_ex__(self, protocol):
+            return unpickled, (pickle.PickleBuffer(self.data),)
+
+    def unpickled(data):
+        memoryview(data)
+        if surprises:
+            surprises.pop()()
+        return Large(data)
+
+    def make(size):
+        return Large(bytearray(size))
+
+    def main():
+        on_alarm(Timeout)
+        with executor() as it:
+            for size in (1000, 200_000):
+                surprises.append(alarm)
+                future = it.submit(make, size)
+                ask("first", future.result)
+                print(memoryview(future.result().data).readonly)
+    """
+    assert run(program(text)) == "first Timeout late\nFalse\n" * 2
+
+
 def test_an_exit_in_a_callback_does_not_end_the_executor(run: Run) -> None:
     text = """
     def main():

@@ -287,6 +287,27 @@ impl<H: Send + 'static> ProcessPool<H> {
         true
     }
 
+    /// Has the host attend to a call that has ended, which it did not await: [`Duty::Attend`] comes, with `host`. Never
+    /// blocks.
+    ///
+    /// # Errors
+    /// No more duties will come. Contains `host`.
+    pub fn attend_again(&self, call: &Arc<Call<H>>, host: H) -> Result<(), H> {
+        if self.is_of_parent() {
+            return Err(host);
+        }
+        let mut host = Some(host);
+        self.inner.change(0, |state, finished| {
+            if !state.is_finished
+                && let Some(host) = host.take()
+            {
+                call.leave(host);
+                finished.duty(Duty::Attend(Arc::clone(call)));
+            }
+        });
+        host.map_or(Ok(()), Err)
+    }
+
     /// Returns whether a worker is running `call`. Never blocks.
     pub fn is_running(&self, call: &Arc<Call<H>>) -> bool {
         self.look();

@@ -216,6 +216,20 @@ pub(super) fn in_thread<T: Send + 'static>(
     data: T,
     work: impl Fn(Python<'_>, T) + Send + Sync + 'static,
 ) -> Result<(), T> {
+    // Starting runs no Python code here, so no signal handler: either there is a thread, or there is an error.
+    later(py, data, work, |body| {
+        START_NEW_THREAD.get(py)?.call1((body, ())).map(|_| true)
+    })
+}
+
+/// Passes on a function without parameters that calls `work(data)` once. Returns the data if `pass_on` fails or returns
+/// `false`.
+pub(super) fn later<'py, T: Send + 'static>(
+    py: Python<'py>,
+    data: T,
+    work: impl Fn(Python<'_>, T) + Send + Sync + 'static,
+    pass_on: impl FnOnce(Bound<'py, PyAny>) -> PyResult<bool>,
+) -> Result<(), T> {
     let data = Arc::new(WordLock::new(Some(data)));
     let place = data.clone();
     let body = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| {
@@ -224,14 +238,10 @@ pub(super) fn in_thread<T: Send + 'static>(
             work(args.py(), data);
         }
     };
-    // Starting runs no Python code here, so no signal handler: either there is a thread, or there is an error.
-    let start = || {
-        let body = PyCFunction::new_closure(py, None, None, body)?;
-        START_NEW_THREAD.get(py)?.call1((body, ()))
-    };
-    match start() {
-        Ok(_) => Ok(()),
-        Err(_) => data.lock().take().map_or(Ok(()), Err),
+    let passed = PyCFunction::new_closure(py, None, None, body).and_then(|body| pass_on(body.into_any()));
+    match passed {
+        Ok(true) => Ok(()),
+        _ => data.lock().take().map_or(Ok(()), Err),
     }
 }
 

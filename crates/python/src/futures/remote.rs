@@ -10,10 +10,10 @@ use pyo3::prelude::*;
 use super::answer::Answer;
 use super::due_callbacks::{call_back, log};
 use super::future::{Future, finish_with};
-use super::reading::{Read, SecondTry, Sent, in_thread, read_again};
+use super::reading::{Read, SecondTry, Sent, in_thread, later, read_again};
 use super::remote_call::{Remote, never_ends};
 use crate::imported::Imported;
-use crate::materialize::{native, standard};
+use crate::materialize::{function, native, standard};
 use crate::raw::intern;
 use crate::{blocking, errors};
 
@@ -33,6 +33,8 @@ enum Settler {
     Asker,
     /// The pool's manager, or a thread that unpickles in the place of another one. It calls the callbacks.
     Manager,
+    /// A thread of a forked child. The process that forked it calls the callbacks, which it added before the fork.
+    Child,
 }
 
 /// Gives a future the answer of its call, if the answer has come, unless the pool's manager does that.
@@ -64,14 +66,21 @@ pub(crate) fn hear_of_end(slf: &Bound<'_, Future>) -> PyResult<()> {
 fn settle_as_asker(slf: &Bound<'_, Future>, remote: &Remote) -> PyResult<()> {
     match remote.is_managed() {
         true => Ok(()),
-        false => collect(slf, remote, Settler::Asker),
+        false => collect(slf, remote, asker(remote)),
+    }
+}
+
+fn asker(remote: &Remote) -> Settler {
+    match remote.pool.is_of_parent() {
+        true => Settler::Child,
+        false => Settler::Asker,
     }
 }
 
 /// Takes the answer of a call that has ended, unless another thread has, and settles the future.
 fn collect(slf: &Bound<'_, Future>, remote: &Remote, settler: Settler) -> PyResult<()> {
     if remote.call.phase().is_cancelled() {
-        return set_cancelled(slf);
+        return set_cancelled(slf, settler);
     }
     let Some(answer) = remote.call.take_answer() else {
         return Ok(());
@@ -119,34 +128,52 @@ fn give(slf: &Bound<'_, Future>, answer: Answer, settler: Settler) -> PyResult<(
             call_back_aside(slf, due);
             Ok(())
         }
+        Settler::Child => Ok(()),
         _ => call_back(slf, due),
     })?;
     match given {
         None => Ok(()),
-        Some(answer) => give_materialized(slf, answer),
+        Some(answer) => give_materialized(slf, answer, settler),
     }
 }
 
 #[cold]
-fn give_materialized(slf: &Bound<'_, Future>, answer: Answer) -> PyResult<()> {
+fn give_materialized(slf: &Bound<'_, Future>, answer: Answer, settler: Settler) -> PyResult<()> {
     let py = slf.py();
+    if settler == Settler::Child {
+        forget_callbacks(slf)?;
+    }
     match answer {
         Answer::Result(result) => standard(slf, intern!(py, "set_result"), (slf, result)).map(drop),
         Answer::Exception(it) => standard(slf, intern!(py, "set_exception"), (slf, it)).map(drop),
     }
 }
 
-/// Calls callbacks in a thread of their own: they were added while the calling thread unpickled the answer.
+fn forget_callbacks(slf: &Bound<'_, Future>) -> PyResult<()> {
+    let callbacks = slf.getattr(intern!(slf.py(), "_done_callbacks"))?;
+    callbacks.call_method0(intern!(slf.py(), "clear")).map(drop)
+}
+
+/// Has the pool's manager call callbacks that were added while the calling thread unpickled the answer. If the manager
+/// has ended, a thread of their own does.
 #[cold]
 fn call_back_aside(slf: &Bound<'_, Future>, due: Due<Py<PyAny>>) {
+    let py = slf.py();
     let call = |py: Python<'_>, (future, due): (Py<Future>, Due<Py<PyAny>>)| {
         let future = future.bind(py);
         if let Err(error) = call_back(future, due) {
             report(future, error);
         }
     };
-    if let Err(data) = in_thread(slf.py(), (slf.clone().unbind(), due), call) {
-        call(slf.py(), data); // the interpreter is at its end
+    let by_manager = |work: Py<PyAny>| {
+        let remote = slf.get().remote();
+        remote.is_some_and(|it| it.pool.attend_again(&it.call, work).is_ok())
+    };
+    let left = later(py, (slf.clone().unbind(), due), call, |work| {
+        Ok(by_manager(work.unbind()))
+    });
+    if let Err(data) = left.or_else(|data| in_thread(py, data, call)) {
+        call(py, data); // the interpreter is at its end
     }
 }
 
@@ -159,18 +186,24 @@ pub(crate) fn report(slf: &Bound<'_, PyAny>, error: PyErr) {
     }
 }
 
-/// Cancels the future of a cancelled call, too, and notifies its watchers.
-fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
+/// Cancels the future of a cancelled call, too, and notifies its watchers. Does nothing if another thread has.
+fn set_cancelled(slf: &Bound<'_, Future>, settler: Settler) -> PyResult<()> {
     let py = slf.py();
     match native(slf, |future| future.engine(py).cancel())? {
         Some(Ok(due)) => {
             let _ = slf.get().engine(py).begin();
+            let due = due.filter(|_| settler != Settler::Child);
             due.map_or(Ok(()), |due| call_back(slf, due))
         }
         Some(Err(_)) => Ok(()),
         None => {
-            standard(slf, intern!(py, "cancel"), (slf,))?;
-            standard(slf, intern!(py, "set_running_or_notify_cancel"), (slf,)).map(drop)
+            if settler == Settler::Child {
+                forget_callbacks(slf)?;
+            }
+            match standard(slf, intern!(py, "cancel"), (slf,))?.is_truthy()? {
+                true => function(slf, intern!(py, "begin"))?.call1((slf,)).map(drop),
+                false => Ok(()),
+            }
         }
     }
 }
@@ -182,7 +215,7 @@ fn set_cancelled(slf: &Bound<'_, Future>) -> PyResult<()> {
 /// The call did not end in time, a signal handler raised, or the calling thread is unpickling the answer.
 pub(super) fn wait(
     slf: &Bound<'_, Future>,
-    deadline: impl FnOnce() -> PyResult<Deadline>,
+    deadline: impl Fn() -> PyResult<Deadline>,
 ) -> PyResult<Option<Deadline>> {
     let Some(remote) = unsettled(slf) else {
         return Ok(None);
@@ -205,33 +238,36 @@ pub(super) fn wait(
         }
     }
     settle_as_asker(slf, remote)?;
-    if !remote.is_managed() {
-        wait_for_reader(slf)?;
+    if !remote.is_managed() && unsettled(slf).is_some() {
+        let until = limit.map_or_else(deadline, Ok)?;
+        limit = Some(until);
+        wait_for_reader(slf, remote, until)?;
     }
     Ok(limit)
 }
 
 /// Blocks while another thread unpickles the answer of a call that has ended.
-#[inline]
-fn wait_for_reader(slf: &Bound<'_, Future>) -> PyResult<()> {
-    let Some(remote) = unsettled(slf) else {
-        return Ok(());
-    };
+#[cold]
+fn wait_for_reader(slf: &Bound<'_, Future>, remote: &Remote, deadline: Deadline) -> PyResult<()> {
     if remote.is_read_here() {
         return Err(PyRuntimeError::new_err(
             "this thread is unpickling the result, and can't wait for it meanwhile",
         ));
     }
-    if remote.is_read_by_parent() {
+    if deadline == Deadline::NEVER && remote.is_read_by_parent() {
         return Err(never_ends());
     }
     let engine = slf.get().engine(slf.py());
-    blocking::wait(slf.py(), Deadline::NEVER, |context| engine.wait_with(context)).map(drop)
+    match blocking::wait(slf.py(), deadline, |context| engine.wait_with(context))? {
+        Waited::Done | Waited::Retired => Ok(()),
+        Waited::TimedOut | Waited::Interrupted => Err(PyTimeoutError::new_err(())),
+    }
 }
 
-/// Returns whether a future is settled, or any thread that asks may settle it. Otherwise the pool's manager will.
+/// Returns whether a future is settled, or any thread that asks may settle it. Otherwise the pool's manager will, or
+/// the thread that unpickles the answer.
 pub(super) fn can_be_asked(slf: &Bound<'_, Future>) -> bool {
-    unsettled(slf).is_none_or(|remote| !remote.is_managed())
+    unsettled(slf).is_none_or(|remote| !remote.is_managed() && !remote.is_read())
 }
 
 /// Returns whether nothing in this process will end any of these futures: they are of the process that forked this one.
@@ -255,7 +291,7 @@ pub(crate) fn attend(slf: &Bound<'_, Future>) -> PyResult<()> {
         true => Ok(()),
         false => {
             remote.set_managed(false);
-            collect(slf, remote, Settler::Asker)
+            collect(slf, remote, asker(remote))
         }
     }
 }
@@ -276,7 +312,8 @@ pub(crate) fn cancel(slf: &Bound<'_, Future>, which: Calls) -> PyResult<Option<b
         return Ok(stop_materialized(slf, which));
     };
     if remote.call.phase().is_cancelled() {
-        return Ok(Some(true)); // the thread that has cancelled it settles the future
+        // The pool's manager has not settled the future yet, or the thread that has cancelled the call.
+        return set_cancelled(slf, Settler::Asker).map(|()| Some(true));
     }
     let is_cancelled = match which {
         Calls::Waiting => remote.pool.cancel(&remote.call),
@@ -287,7 +324,7 @@ pub(crate) fn cancel(slf: &Bound<'_, Future>, which: Calls) -> PyResult<Option<b
         return Ok(Some(false));
     }
     drop(remote.call.take_host());
-    set_cancelled(slf).map(|()| Some(true))
+    set_cancelled(slf, Settler::Asker).map(|()| Some(true))
 }
 
 /// Ends the call of a materialized future, if it is running. The pool's manager then settles the future. Returns

@@ -28,9 +28,11 @@ pub(crate) struct Remote {
     is_managed: AtomicBool,
     /// The thread that unpickles the answer; 0 if there is none.
     reader: AtomicU64,
-    /// The process, by its generation of forks, in which a thread began to unpickle the answer.
+    /// The process, by its generation of forks, in which a thread has taken the answer; `UNREAD` if none has.
     read_in: AtomicU32,
 }
+
+const UNREAD: u32 = u32::MAX;
 
 impl Remote {
     pub(crate) fn new(pool: Arc<RemoteCalls>, call: Arc<Call<RemoteHost>>) -> Self {
@@ -39,7 +41,7 @@ impl Remote {
             call,
             is_managed: AtomicBool::new(false),
             reader: AtomicU64::new(0),
-            read_in: AtomicU32::new(0),
+            read_in: AtomicU32::new(UNREAD),
         }
     }
 
@@ -64,10 +66,18 @@ impl Remote {
         self.read_in.store(fork::generation(), Ordering::Relaxed);
     }
 
+    /// Returns whether a thread has taken the answer: as long as the future is not settled, it is being unpickled.
+    #[inline]
+    pub(super) fn is_read(&self) -> bool {
+        // Relaxed: as above.
+        self.read_in.load(Ordering::Relaxed) != UNREAD
+    }
+
     /// Returns whether the thread that has taken the answer is one of the process that forked this one.
     pub(super) fn is_read_by_parent(&self) -> bool {
         // Relaxed: as above.
-        self.pool.is_of_parent() && self.read_in.load(Ordering::Relaxed) != fork::generation()
+        let read_in = self.read_in.load(Ordering::Relaxed);
+        self.pool.is_of_parent() && read_in != UNREAD && read_in != fork::generation()
     }
 
     /// Records that the calling thread no longer unpickles the answer.
@@ -107,14 +117,15 @@ impl Remote {
         }
     }
 
-    /// Returns whether nothing will end the call in this process: it had not ended when its process forked this one.
+    /// Returns whether nothing will settle the future in this process: the call had not ended when its process forked this
+    /// one, or a thread of that process was unpickling the answer.
     pub(super) fn never_ends(&self) -> bool {
-        self.pool.is_of_parent() && !self.call.phase().is_done()
+        self.pool.is_of_parent() && (!self.call.phase().is_done() || self.is_read_by_parent())
     }
 
     /// Returns the phase of the future, which is not settled: it does not end before it is.
     pub(super) fn phase_of_future(&self) -> Phase {
-        let is_open = self.is_managed() || self.is_read_here();
+        let is_open = self.is_managed() || self.is_read();
         match self.phase() {
             Phase::Finished if is_open => Phase::Running,
             phase if is_open && phase.is_cancelled() => Phase::Pending,

@@ -58,8 +58,14 @@ pub(super) fn is_done_or_watched(
     if remote::can_be_asked(slf) {
         return Ok(true);
     }
-    let watched = native(slf, |future| future.engine(slf.py()).watch(watch, number))?;
-    Ok(watched.is_none())
+    match native(slf, |future| future.engine(slf.py()).watch(watch, number))? {
+        Some(()) => Ok(false),
+        None => {
+            let watcher = Watcher::new(watch.clone(), number);
+            let watched = function(slf, intern!(slf.py(), "watch"))?.call1((slf, watcher))?;
+            Ok(!watched.is_truthy()?)
+        }
+    }
 }
 
 /// Removes a watch from a future, even if the future has been materialized since.

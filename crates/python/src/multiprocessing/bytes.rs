@@ -124,12 +124,16 @@ impl MessageView {
     unsafe fn __getbuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let this = slf.get();
         let address = this.taken.address().filter(|_| this.skipped <= this.taken.len());
-        let address = address.ok_or_else(|| PyBufferError::new_err("the message is gone"))?;
+        let address = address.ok_or_else(gone)?;
         // SAFETY: so many bytes are there.
         let start = unsafe { address.as_ptr().add(this.skipped) };
         // SAFETY: the object owns the bytes, and nobody writes to them.
         unsafe { fill(slf, view, (start, this.taken.len() - this.skipped), true, flags) }
     }
+}
+
+fn gone() -> PyErr {
+    PyBufferError::new_err("the message is gone")
 }
 
 /// Fills a view of bytes that the object `owner` keeps in place.
@@ -159,7 +163,7 @@ pub(super) struct Lent {
     memory: Memory,
     access: Access,
     /// Whether a view was asked for.
-    is_viewed: AtomicBool,
+    pub(super) is_viewed: AtomicBool,
 }
 
 pub(super) enum Memory {
@@ -174,7 +178,7 @@ impl Lent {
         Lent {
             memory,
             access,
-            is_viewed: AtomicBool::new(false),
+            is_viewed: AtomicBool::default(),
         }
     }
 
@@ -201,9 +205,7 @@ impl Lent {
             // Relaxed: the unpickler and those that get the object from it are one thread, or come after it.
             Access::WritableLater => !this.is_viewed.swap(true, Ordering::Relaxed),
         };
-        let bytes = this
-            .bytes(slf.py())
-            .ok_or_else(|| PyBufferError::new_err("the message is gone"))?;
+        let bytes = this.bytes(slf.py()).ok_or_else(gone)?;
         // SAFETY: the object has the bytes until it is dropped, for this process alone.
         unsafe { fill(slf, view, bytes, is_read_only, flags) }
     }

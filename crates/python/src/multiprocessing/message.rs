@@ -4,10 +4,11 @@
 //! released.
 
 use interlock_shm::{Message, Taken};
+use interlock_wait::primitive::global::Ordering;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
-use super::bytes::MessageView;
+use super::bytes::{Lent, MessageView};
 use super::large::{HUGE, bytes_of};
 use super::loads::{WITH_BUFFERS, load, loads, pickle_and_buffers};
 use crate::blocking;
@@ -175,8 +176,15 @@ impl Loadable {
             Loadable::Object(object) => Ok(object.bind(py).clone()),
             Loadable::Pickle(pickle) => loads(py, pickle.bind(py).clone()),
             Loadable::WithBuffers(pickle, buffers) => {
-                let buffers = buffers.iter().map(|buffer| buffer.bind(py).clone()).collect();
-                load(py, pickle.bind(py).clone(), buffers)
+                let buffers = buffers.iter().map(|buffer| buffer.bind(py).clone());
+                // The unpickler has the first view once more.
+                let renewed = buffers.inspect(|buffer| {
+                    if let Ok(lent) = buffer.cast::<Lent>() {
+                        // Relaxed: the views are asked for behind this.
+                        lent.get().is_viewed.store(false, Ordering::Relaxed);
+                    }
+                });
+                load(py, pickle.bind(py).clone(), renewed.collect())
             }
         }
     }

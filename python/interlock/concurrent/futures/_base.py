@@ -49,6 +49,14 @@ if not in_subinterpreter():
                 return False
             return future.set_running_or_notify_cancel()
 
+    def _watch(future: Future, watcher: _interlock.Watcher) -> bool:
+        """Add a watcher to a materialized future, unless that is done."""
+        with future._condition:
+            is_open = future._state not in (_std.CANCELLED_AND_NOTIFIED, _std.FINISHED)
+            if is_open:
+                future._waiters.append(watcher)
+            return is_open
+
     def _unwatch(future: Future, watcher: _interlock.Watcher) -> None:
         """Remove a watcher that was in the engine when the future was materialized."""
         with future._condition:
@@ -82,6 +90,7 @@ if not in_subinterpreter():
         ("cancel", "set_exception", "set_result", "set_running_or_notify_cancel"),
         called=("result",),
         begin=_begin,
+        watch=_watch,
         unwatch=_unwatch,
     )
     _interlock.remember_future_class(Future)

@@ -173,15 +173,16 @@ def main():
     read, write = os.pipe()
     def called(future):
         os.write(write, b"%d " % os.getpid())
+    path = gate()
     with ProcessPoolExecutor(1, mp_context=context) as executor:
-        executor.submit(abs, 1).result()
         # The manager is busy, so the parent has the answers, and has not called the callbacks.
         busy, free = threading.Event(), threading.Event()
-        executor.submit(abs, 1).add_done_callback(lambda _: (busy.set(), free.wait()))
-        busy.wait()
+        executor.submit(hold, path).add_done_callback(lambda _: (busy.set(), free.wait()))
         futures = [executor.submit(abs, -number) for number in range(3)]
         for future in futures:
             future.add_done_callback(called)
+        open_gate(path)
+        busy.wait()
         wait([executor.submit(abs, 1)])
         def child():
             results = [future.result() for future in futures]

@@ -287,8 +287,10 @@ def test_a_future_that_an_end_has_cancelled_is_cancelled_for_its_thread(run: Run
             busy.set()
             free.wait()
         it = executor()
-        it.submit(abs, 1).add_done_callback(callback)
+        it.submit(wait_for_go, 0).add_done_callback(callback)
+        go.set()
         busy.wait()
+        go.clear()
         running = it.submit(wait_for_go, 0)
         while not running.running():
             os.sched_yield()

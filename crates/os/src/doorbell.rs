@@ -50,7 +50,7 @@ impl Doorbell {
     /// # Errors
     /// There is no such descriptor, or there are too many descriptors.
     pub fn adopt(number: i32) -> io::Result<Self> {
-        crate::memory::duplicate(number).map(Doorbell)
+        crate::memory_file::duplicate(number).map(Doorbell)
     }
 
     /// Makes another descriptor of the same end.

@@ -36,6 +36,7 @@ mod handlerless;
 pub mod held;
 pub mod life;
 pub mod memory;
+mod memory_file;
 pub mod pages;
 pub mod pidfd;
 pub mod poll;

@@ -6,28 +6,18 @@
     unsafe_code,
     reason = "a mapping is used as typed memory, and bytes are copied into it and out of it"
 )]
-#![expect(
-    clippy::disallowed_types,
-    reason = "I3: the descriptor of the memory, named below the one door"
-)]
 
 use std::io;
 use std::mem::{align_of, size_of};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 
-use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, fstat, ftruncate, memfd_create};
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::mm::{
+    Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap, mmap_anonymous, mremap_fixed, munmap,
+};
 
-/// Duplicates descriptor `number`, which its owner keeps. The duplicate is closed on exec.
-pub(crate) fn duplicate(number: i32) -> io::Result<OwnedFd> {
-    if number < 0 {
-        return Err(rustix::io::Errno::BADF.into());
-    }
-    // SAFETY: the descriptor is only looked at, and duplicated; the caller has it and keeps it.
-    let given = std::mem::ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
-    Ok(rustix::io::fcntl_dupfd_cloexec(&*given, 3)?)
-}
+pub use crate::memory_file::FileId;
+use crate::memory_file::MemoryFile;
 
 /// A type that processes may share: any bytes are a value of it, and all access to it is atomic.
 ///
@@ -36,24 +26,10 @@ pub(crate) fn duplicate(number: i32) -> io::Result<OwnedFd> {
 /// `repr(C)`, and has no padding that matters.
 pub unsafe trait Shared: Sync {}
 
-/// The identity of a file, whatever its descriptors are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileId {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-}
-
-impl FileId {
-    /// Returns the number of the file in its file system.
-    pub fn inode(self) -> u64 {
-        self.inode
-    }
-}
-
 /// A shared mapping of an anonymous file. A page comes into existence when it is first written to.
 #[derive(Debug)]
 pub struct SharedMemory {
-    file: OwnedFd,
+    file: MemoryFile,
     base: NonNull<u8>,
     capacity: usize,
 }
@@ -69,9 +45,7 @@ impl SharedMemory {
     /// # Errors
     /// The kernel has no descriptor, or no room for a mapping of this size in this process.
     pub fn create(name: &str, capacity: usize) -> io::Result<Self> {
-        let file = memfd_create(name, MemfdFlags::CLOEXEC)?;
-        ftruncate(&file, capacity as u64)?;
-        Self::map(file, capacity)
+        Self::map(MemoryFile::create(name, capacity)?, capacity)
     }
 
     /// Maps the memory behind descriptor `number`, which another process created. The caller keeps it.
@@ -79,16 +53,15 @@ impl SharedMemory {
     /// # Errors
     /// There is no such descriptor, or no room for the mapping.
     pub fn adopt(number: i32) -> io::Result<Self> {
-        let file = duplicate(number)?;
-        let capacity = usize::try_from(fstat(&file)?.st_size).map_err(|_| io::ErrorKind::InvalidData)?;
+        let (file, capacity) = MemoryFile::adopt(number)?;
         Self::map(file, capacity)
     }
 
-    fn map(file: OwnedFd, capacity: usize) -> io::Result<Self> {
+    fn map(file: MemoryFile, capacity: usize) -> io::Result<Self> {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         let flags = MapFlags::SHARED | MapFlags::NORESERVE;
         // SAFETY: the kernel chooses the place of the new mapping, so it replaces nothing.
-        let base = unsafe { mmap(ptr::null_mut(), capacity, protection, flags, &file, 0) }?;
+        let base = unsafe { mmap(ptr::null_mut(), capacity, protection, flags, file.get()?, 0) }?;
         // SAFETY: the range is the new mapping. If the kernel refuses, core dumps are larger, nothing else.
         let _ = unsafe { madvise(base, capacity, Advice::LinuxDontDump) };
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
@@ -100,21 +73,17 @@ impl SharedMemory {
         self.capacity
     }
 
-    /// Returns the number of the descriptor that a child needs. Valid as long as `self`.
-    pub fn descriptor(&self) -> i32 {
-        self.file.as_raw_fd()
+    /// Returns the number of the descriptor that a child needs.
+    ///
+    /// # Errors
+    /// The program has closed it.
+    pub fn descriptor(&self) -> io::Result<i32> {
+        self.file.number()
     }
 
     /// Returns the identity of the file.
-    ///
-    /// # Errors
-    /// The kernel returned an error.
-    pub fn id(&self) -> io::Result<FileId> {
-        let file = fstat(&self.file)?;
-        Ok(FileId {
-            device: file.st_dev,
-            inode: file.st_ino,
-        })
+    pub fn id(&self) -> FileId {
+        self.file.id()
     }
 
     /// Returns the value at `offset`. `None` if it is outside of the memory, or not aligned.
@@ -144,9 +113,12 @@ impl SharedMemory {
         if !self.holds(offset, bytes.len()) {
             return false;
         }
+        let Ok(file) = self.file.get() else {
+            return self.write(offset, bytes);
+        };
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-            match rustix::io::pwrite(&self.file, rest, (offset + written) as u64) {
+            match rustix::io::pwrite(file, rest, (offset + written) as u64) {
                 Ok(count @ 1..) => written += count,
                 Err(rustix::io::Errno::INTR) => {}
                 // If there is no room, the copy fails as any other does.
@@ -214,24 +186,42 @@ impl SharedMemory {
 
     fn map_again(&self, offset: usize, length: usize, flags: MapFlags) -> io::Result<()> {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
-        let flags = flags | MapFlags::FIXED | MapFlags::NORESERVE;
-        let place = self
-            .address(offset, length)
-            .ok_or(io::ErrorKind::InvalidInput)?
-            .as_ptr()
-            .cast();
-        // SAFETY: the range is part of `self`'s mapping, and shows the same part of the file. A thread that uses it waits.
-        unsafe { mmap(place, length, protection, flags, &self.file, offset as u64) }?;
+        let place = self.address(offset, length).ok_or(io::ErrorKind::InvalidInput)?;
+        let place = place.as_ptr().cast();
+        match self.file.get() {
+            Ok(file) => {
+                let flags = flags | MapFlags::FIXED | MapFlags::NORESERVE;
+                // SAFETY: the range is part of `self`'s mapping, and shows the same part of the file. A thread that uses it waits.
+                unsafe { mmap(place, length, protection, flags, file, offset as u64) }?;
+            }
+            Err(_) if flags == MapFlags::PRIVATE => {
+                // SAFETY: the kernel chooses the place of the new mapping, so it replaces nothing.
+                let copy = unsafe { mmap_anonymous(ptr::null_mut(), length, protection, flags) }?;
+                // SAFETY: both have so many bytes, and nobody else has the copy.
+                unsafe { ptr::copy_nonoverlapping(place.cast::<u8>(), copy.cast(), length) };
+                // SAFETY: the range is part of `self`'s mapping, and has the same bytes. A thread that uses it waits.
+                unsafe { mremap_fixed(copy, length, length, MremapFlags::MAYMOVE, place) }?;
+            }
+            Err(error) => return Err(error),
+        }
         // SAFETY: as above. The kernel joins it with its neighbours if it is the same in all.
         let _ = unsafe { madvise(place, length, Advice::LinuxDontDump) };
         Ok(())
     }
 
-    /// Gives the pages of a range back to the system. After that, they read as zeros.
+    /// Gives the pages of a range back to the system. After that, they read as zeros. If the kernel refuses, they stay.
+    ///
+    /// The caller has made sure that no other thread or process uses this range now.
     pub fn give_back(&self, offset: usize, length: usize) {
+        let Ok(file) = self.file.get() else {
+            if let Some(place) = self.address(offset, length) {
+                // SAFETY: the range is inside of the mapping.
+                let _ = unsafe { madvise(place.as_ptr().cast(), length, Advice::LinuxRemove) };
+            }
+            return;
+        };
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        // If the kernel refuses, the pages stay.
-        let _ = fallocate(&self.file, flags, offset as u64, length as u64);
+        let _ = fallocate(file, flags, offset as u64, length as u64);
     }
 
     #[inline]
@@ -260,11 +250,11 @@ mod tests {
     fn bytes_come_back_and_pages_go_back() {
         let memory = SharedMemory::create("test", 1 << 20).unwrap();
         assert!(memory.write(5000, b"hello"));
-        let again = SharedMemory::adopt(memory.descriptor()).unwrap();
+        let again = SharedMemory::adopt(memory.descriptor().unwrap()).unwrap();
         let mut bytes = [0; 5];
         assert!(again.read(5000, &mut bytes));
         assert_eq!(&bytes, b"hello");
-        assert_eq!(again.id().unwrap(), memory.id().unwrap());
+        assert_eq!(again.id(), memory.id());
         memory.populate(4096, 8192);
         assert!(again.read(5000, &mut bytes));
         assert_eq!(&bytes, b"hello");
@@ -276,7 +266,7 @@ mod tests {
     #[test]
     fn a_private_range_is_seen_by_nobody_else() {
         let memory = SharedMemory::create("test", 1 << 20).unwrap();
-        let other = SharedMemory::adopt(memory.descriptor()).unwrap();
+        let other = SharedMemory::adopt(memory.descriptor().unwrap()).unwrap();
         let sees = |memory: &SharedMemory, bytes: &[u8]| {
             let mut seen = [0; 2];
             memory.read(8191, &mut seen) && seen == bytes

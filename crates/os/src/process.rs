@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, major, minor, open};
 use rustix::io::{Errno, read};
 use rustix::path::DecInt;
 use rustix::process::{
@@ -215,11 +215,26 @@ pub fn is_ending(pid: u32) -> Option<bool> {
     }
 }
 
-/// Returns whether descriptor `number` of the process `pid` is `file`. After an exec it is not, because the
-/// file was closed. `None` if that can't be known, for instance because this process may not look into the
-/// other one.
+/// Returns whether the process `pid` has `file`: its descriptor `number` is the file, or its program has closed that,
+/// and the file is still mapped. After an exec it has neither. `None` if that can't be known, for instance because
+/// this process may not look into the other one.
 pub fn has_file(pid: u32, number: u32, file: FileId) -> Option<bool> {
-    is_file(Path::new(&format!("/proc/{pid}/fd/{number}")), file).ok()
+    match is_file(Path::new(&format!("/proc/{pid}/fd/{number}")), file).ok()? {
+        true => Some(true),
+        false => has_mapped(pid, file),
+    }
+}
+
+fn has_mapped(pid: u32, file: FileId) -> Option<bool> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let device = format!("{:02x}:{:02x}", major(file.device), minor(file.device));
+    let inode = file.inode.to_string();
+    let is_its = |line: &str| {
+        // Addresses, permissions, offset, device, inode.
+        let mut fields = line.split_ascii_whitespace().skip(3);
+        fields.next() == Some(&*device) && fields.next() == Some(&*inode)
+    };
+    Some(maps.lines().any(is_its))
 }
 
 /// Returns the processes that have a descriptor of `file`, as far as this process may look. Looks at all

@@ -39,7 +39,7 @@ impl Arena {
         // Each page has an entry of eight bytes and a link of four.
         let tables = (pages * 12).next_multiple_of(PAGE);
         Ok(Arena {
-            file: memory.id()?,
+            file: memory.id(),
             blocks_at: (ENTRIES_AT + tables) / PAGE,
             memory,
             me: AtomicU32::new(0),
@@ -64,8 +64,11 @@ impl Arena {
     }
 
     /// Returns the number of the arena's descriptor, which a child process needs for [`adopt`](Self::adopt).
-    pub fn descriptor(&self) -> i32 {
-        self.memory.descriptor()
+    ///
+    /// # Errors
+    /// The program has closed it. The objects can still be used in this process, and in the children that it forks.
+    pub fn descriptor(&self) -> Result<i32, Error> {
+        self.memory.descriptor().map_err(|_| Error::Closed)
     }
 
     /// Returns this process's name.

@@ -50,6 +50,8 @@ pub enum Error {
     Moved,
     /// The message belongs to the process that forked this one.
     OfParent,
+    /// The program has closed the descriptor of the arena's memory, without which no other process can be given it.
+    Closed,
     /// The wait ended early: the deadline passed, or the host asked to stop.
     Ended(Wake),
 }
@@ -77,6 +79,9 @@ impl fmt::Display for Error {
             Error::BrokenPipe => f.write_str("no process has the other end to read any more"),
             Error::Moved => f.write_str("the messages of the channel go through its descriptor"),
             Error::OfParent => f.write_str("the message belongs to the process that forked this one"),
+            Error::Closed => f.write_str(
+                "the program has closed the descriptor of the shared memory, so no process that it starts can have it",
+            ),
             Error::Ended(_) => f.write_str("the wait ended"),
         }
     }

@@ -94,7 +94,7 @@ impl Arena {
     /// The descriptor is no arena of this version, there is no room for it, or the slot is not reserved any more.
     pub fn adopt(number: i32, name: Name) -> Result<Arc<Self>, Error> {
         let memory = SharedMemory::adopt(number)?;
-        let file = memory.id()?;
+        let file = memory.id();
         if let Some(known) = find(|arena| arena.file() == file) {
             return Ok(known);
         }
@@ -108,12 +108,13 @@ impl Arena {
         Ok(register(keeper::live_as(arena, name)?))
     }
 
-    /// Returns the arena in which this process creates its objects: its first arena. Creates one if there is none.
+    /// Returns the arena in which this process creates its objects: the first whose descriptor the program has not
+    /// closed. Creates one if there is none.
     ///
     /// # Errors
     /// The same as for [`create`](Self::create).
     pub fn home() -> Result<Arc<Arena>, Error> {
-        match find(|_| true) {
+        match find(|arena| arena.descriptor().is_ok()) {
             Some(arena) => Ok(arena),
             None => Arena::create(),
         }

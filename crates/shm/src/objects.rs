@@ -202,8 +202,9 @@ impl Arena {
     /// gives it objects by [`hand`](Self::hand), and reports by [`started`](Self::started) whether it was started.
     ///
     /// # Errors
-    /// The family has no room for more processes.
+    /// The family has no room for more processes, or the program has closed the arena's descriptor.
     pub fn expect_child(&self) -> Result<Name, Error> {
+        self.descriptor()?;
         fork_guarded(|| self.reserve(None))
     }
 

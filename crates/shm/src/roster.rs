@@ -129,7 +129,8 @@ impl Arena {
         let pid = process::id();
         slot.begin_life()?;
         slot.start_time.set(process::start_time(pid).unwrap_or(0));
-        slot.file.set(self.memory().descriptor().cast_unsigned());
+        slot.file
+            .set(self.memory().descriptor().map_or(0, i32::cast_unsigned));
         // Release pairs with the Acquire in `is_abandoned`, and in `look`: what is above is there.
         slot.pid.store(pid, Ordering::Release);
         step::at("roster.begun");

@@ -222,5 +222,5 @@ fn a_started_process_has_what_it_was_given() {
         arena.processes() == 1
     });
     // A slot that was given up is not reserved.
-    assert!(Arena::adopt(arena.descriptor(), name).is_ok_and(|same| Arc::ptr_eq(&same, &arena)));
+    assert!(Arena::adopt(arena.descriptor().unwrap(), name).is_ok_and(|same| Arc::ptr_eq(&same, &arena)));
 }

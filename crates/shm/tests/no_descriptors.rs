@@ -85,7 +85,7 @@ fn a_process_that_is_starting_is_not_given_up_by_one_that_cannot_look_c300() {
     let parent = Child::run(|| {
         let _ = arena.expect_child().unwrap();
         // SAFETY: it is open as long as the arena is there.
-        let memory = unsafe { BorrowedFd::borrow_raw(arena.descriptor()) };
+        let memory = unsafe { BorrowedFd::borrow_raw(arena.descriptor().unwrap()) };
         let memory = memory.try_clone_to_owned().unwrap();
         let child = Command::new("sleep")
             .arg("60")

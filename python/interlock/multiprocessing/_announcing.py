@@ -10,7 +10,7 @@ __all__ = ["Announcing", "announcing", "families"]
 
 
 class _Families(dict[int, "Any"]):
-    """The families that this process is in, by their descriptors. It makes its objects in the first."""
+    """The families that this process is in, by their inodes. It makes its objects in the first that it can hand on."""
 
 
 families = _Families()

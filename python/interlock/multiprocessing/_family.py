@@ -43,7 +43,7 @@ def _label(known: dict[int, Family]) -> None:
 
 
 def _add(family: Family) -> Family:
-    known = families.setdefault(family.descriptor, family)
+    known = families.setdefault(family.inode, family)
     _label(families)
     return known  # type: ignore[no-any-return]
 
@@ -52,9 +52,13 @@ when_forked_by_multiprocessing(families, _label)
 
 
 def home() -> Family:
-    """Return the family in which this process makes its objects. Does not block."""
+    """Return the family in which this process makes its objects. Does not block.
+
+    If the program has closed the descriptor of one, as a daemon does, the process makes its objects in another one.
+    """
     for family in families.values():
-        return family  # type: ignore[no-any-return]
+        if family.is_open:
+            return family  # type: ignore[no-any-return]
     return _add(Family.home())
 
 
@@ -90,6 +94,8 @@ def adopt(descriptor: int, place: int) -> Family:
 class Place:
     """The place in a family that is kept for one process that is being started."""
 
+    _is_open = False
+
     def __init__(self, family: Family) -> None:
         self._family = family
         self.word = family.expect_child()
@@ -106,16 +112,16 @@ class Place:
         self.started(None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrive, (self._descriptor, self.word, self._family.descriptor)
+        return _arrive, (self._descriptor, self.word, self._family.inode)
 
 
 _arrived: dict[tuple[int, int], Family] = {}
 """The family of each place that this process has taken."""
 
 
-def _arrive(descriptor: Any, word: int, of_parent: int) -> Family:
-    """Take the place that was kept for this process in the family of the parent's descriptor `of_parent`."""
-    key = word, of_parent
+def _arrive(descriptor: Any, word: int, inode: int) -> Family:
+    """Take the place that was kept for this process in the family of this inode."""
+    key = word, inode
     if key not in _arrived:
         _arrived[key] = adopt(descriptor.detach(), word)
     return _arrived[key]
@@ -125,10 +131,10 @@ def hand(handle: SharedHandle, popen: Any) -> tuple[Place, int]:
     """Hand an object to the process that ``popen`` is starting. Return its place and number there."""
     places = popen.__dict__.setdefault("_interlock_places", {})
     family = handle.family
-    place = places.get(family.descriptor)
+    place = places.get(family.inode)
     if place is None:
         if not isinstance(popen, Announcing):
             popen.__class__ = announcing(type(popen))
-        place = places[family.descriptor] = Place(family)
+        place = places[family.inode] = Place(family)
     handle.hand(place.word)
     return place, handle.number

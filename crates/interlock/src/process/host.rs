@@ -177,6 +177,7 @@ impl Host {
 
     fn start_process(&mut self, seat: &Seat) -> Result<(u32, Name), Cause> {
         let arena = self.engine.arena();
+        let descriptor = arena.descriptor()?;
         let name = arena.expect_child()?;
         arena.hand(name, seat.calls.object());
         arena.hand(name, seat.answers.object());
@@ -187,7 +188,7 @@ impl Host {
             calls: seat.calls.object().id(),
             answers: seat.answers.object().id(),
         };
-        let child = self.program.start(&place, arena.descriptor());
+        let child = self.program.start(&place, descriptor);
         arena.started(name, child.as_ref().ok().map(Child::id));
         let child = child?;
         let pid = child.id();

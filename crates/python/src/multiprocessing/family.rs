@@ -36,10 +36,17 @@ impl Family {
         Ok(Family { arena })
     }
 
-    /// The number of the descriptor, which a process that is started needs for `adopt()`.
+    /// The number of the descriptor, which a process that is started needs for `adopt()`. Raises OSError if the program has
+    /// closed it.
     #[getter]
-    fn descriptor(&self) -> i32 {
-        self.arena.descriptor()
+    fn descriptor(&self) -> PyResult<i32> {
+        self.arena.descriptor().map_err(refused)
+    }
+
+    /// Whether the program has left the descriptor open.
+    #[getter]
+    fn is_open(&self) -> bool {
+        self.arena.descriptor().is_ok()
     }
 
     /// The family's name in the kernel: the same in all processes.

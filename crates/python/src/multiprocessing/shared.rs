@@ -128,10 +128,14 @@ pub(crate) fn refused(error: Error) -> PyErr {
     match error {
         Error::Kernel(error) => os_error(error),
         Error::Full { .. } | Error::TooManyObjects => PyMemoryError::new_err(error.to_string()),
+        Error::Closed => PyOSError::new_err((EBADF, error.to_string())),
         Error::TooManyProcesses => PyOSError::new_err((EAGAIN, error.to_string())),
         error => PyRuntimeError::new_err(error.to_string()),
     }
 }
+
+/// The number of the kernel's error "bad file descriptor".
+const EBADF: i32 = 9;
 
 /// The number of the kernel's error "try again", as `fork()` has it for too many processes: the same on all of Linux.
 const EAGAIN: i32 = 11;

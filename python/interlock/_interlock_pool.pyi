@@ -48,7 +48,7 @@ class ProcessPool:
     def give_up(self, why: bytes) -> None: ...
     def manage(
         self,
-        start: Callable[[ProcessSeat], object],
+        start: Callable[[ProcessSeat | BaseException], object],
         ended: Callable[[int], int | None],
         broke: Callable[[_Death], object],
     ) -> None: ...

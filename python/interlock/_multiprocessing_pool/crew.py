@@ -173,8 +173,10 @@ class Crew:
             else:  # a test's stand-in
                 process.join()
 
-    def _replace(self, seat: ProcessSeat) -> None:
+    def _replace(self, seat: ProcessSeat | BaseException) -> None:
         try:
+            if isinstance(seat, BaseException):
+                raise seat
             self._start_all([seat])
         except Exception as error:
             report(error)

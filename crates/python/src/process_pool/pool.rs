@@ -209,7 +209,7 @@ impl ProcessPool {
 
     /// Do what the pool needs the interpreter for, until it is at its end: settle futures that have callbacks, call
     /// attendants, and call `start(seat)` when a
-    /// worker is wanted, `ended(pid)` when one has ended, which returns its exit code, if that is known, and `broke(death)` when the pool breaks. Blocks until then.
+    /// worker is wanted (`start(error)` if there is no room for it), `ended(pid)` when one has ended, which returns its exit code, if that is known, and `broke(death)` when the pool breaks. Blocks until then.
     fn manage(
         &self,
         py: Python<'_>,
@@ -233,11 +233,11 @@ impl ProcessPool {
                     }
                 }
                 Some(Duty::Room(host)) => hear(host.bind(py))?,
-                Some(Duty::Start) => {
-                    if let Some(seat) = self.engine.add_wanted_worker().map_err(refused)? {
-                        start.call1((ProcessSeat(seat),))?;
-                    }
-                }
+                Some(Duty::Start) => match self.engine.add_wanted_worker() {
+                    Ok(Some(seat)) => drop(start.call1((ProcessSeat(seat),))?),
+                    Ok(None) => {}
+                    Err(error) => drop(start.call1((refused(error).into_value(py),))?),
+                },
                 Some(Duty::Ended { pid, .. }) => {
                     let code: Option<i32> = ended.call1((pid,))?.extract()?;
                     if code.is_some_and(|code| (0..UNKNOWN).contains(&code)) {

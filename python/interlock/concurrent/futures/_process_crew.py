@@ -256,8 +256,10 @@ class Manager(threading.Thread):
         if crew.relay is not None:
             crew.relay.close()
 
-    def _start(self, seat: ProcessSeat) -> None:
+    def _start(self, seat: ProcessSeat | BaseException) -> None:
         try:
+            if isinstance(seat, BaseException):
+                raise seat
             self._crew.start(seat)
         except Exception as error:
             self._crew.pool.give_up(dump_exception(error))

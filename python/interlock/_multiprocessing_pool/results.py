@@ -36,18 +36,19 @@ class _NotRunning(ValueError):
 class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
     """The result of `apply_async()`, an `AsyncResult`."""
 
-    _interlock_outcome: tuple[bool, Any] | None = None
     _interlock_called: Any = None
     _interlock_is_delivered = False
     _interlock_extras: Extras | None = None
-    _interlock_is_promised = False
-    """Whether a thread was told that the result is there. It is not told otherwise later."""
 
     def __init__(self, pool: Any, callback: Any, error_callback: Any) -> None:
         self._pool = pool
         self._callback, self._error_callback = callback, error_callback
         self._interlock_crew = crew = pool._interlock_crew
         self._interlock_job = ProcessJob(crew.engine, answer)
+        # Access to attributes that are first set later would be slow.
+        self._interlock_outcome: tuple[bool, Any] | None = None
+        # Whether a thread was told that the result is there. It is not told otherwise later.
+        self._interlock_is_promised = False
         self._interlock_chunks: list[Any] = []
         self._interlock_left = 1
         if callback or error_callback:
@@ -113,11 +114,12 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
         Blocks while another thread unpickles it, until `timeout` seconds after `begin` (None: without limit), and
         returns None then.
         """
+        job = self._interlock_job
         held: list[int] = []
         try:
-            if not self._interlock_job.enter(held, None if timeout is None else 0):
+            if not job.enter(held, None if timeout is None else 0):
                 left = self._interlock_left_of(timeout, begin)
-                if not self._interlock_job.enter(held, left):
+                if not job.enter(held, left):
                     return None
             if self._interlock_outcome is None:
                 self._interlock_outcome = self._interlock_read()
@@ -126,7 +128,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
             return self._interlock_outcome
         finally:
             # A signal handler may raise right behind enter().
-            self._interlock_job.leave(held)
+            job.leave(held)
 
     def _interlock_left_of(self, timeout: float | None, begin: float) -> float | None:
         """Return how long to wait for another thread that unpickles the result."""

@@ -229,6 +229,52 @@ def main():
     run(HEAD + program)
 
 
+def test_a_child_does_not_wait_for_a_thread_of_its_parent_that_unpickles(run: Run) -> None:
+    program = """
+begun, go = threading.Event(), threading.Event()
+
+def at_load(parent):
+    if os.getpid() == parent:
+        begun.set()
+        go.wait()
+    return "read"
+
+class Slow:
+    def __init__(self, number=1):
+        pass
+    def __reduce__(self):
+        return at_load, (os.getppid(),)
+
+def main():
+    with context.Pool(1) as pool:
+        result, many = pool.apply_async(Slow), pool.map_async(Slow, [1])
+        ordered, some = pool.imap(Slow, [1]), pool.imap_unordered(Slow, [1])
+        for get in (result.get, many.get, ordered.next, some.next):
+            begun.clear(), go.clear()
+            got = []
+            thread = threading.Thread(target=lambda: got.append(get()))
+            thread.start()
+            begun.wait()
+            def child():
+                assert error_of(get) == "RuntimeError"
+                assert error_of(get, 0) == error_of(get, 0.01) == "TimeoutError"
+                it = get.__self__
+                if hasattr(it, "ready"):
+                    assert not it.ready() and error_of(it.wait) == "RuntimeError"
+                    assert error_of(it.successful) == "ValueError"
+                    it.wait(0.01)
+                # The same in another thread, which may get the number of the one that does not exist here.
+                there = threading.Thread(target=lambda: got.append(error_of(get)))
+                there.start(), there.join()
+                assert got == ["RuntimeError"], got
+            status = ended(forked(child))
+            go.set()
+            thread.join()
+            assert status == 0 and got[0] in ("read", ["read"]), (status, got)
+"""
+    run(HEAD + program)
+
+
 @pytest.mark.parametrize("way", ["cancel", "stop", "shutdown"])
 def test_a_child_ends_no_call_of_its_parent(run: Run, way: str) -> None:
     program = f"""

@@ -464,3 +464,165 @@ def test_a_signal_handler_that_asks_while_its_thread_unpickles_hears_that_there_
         assert lines[start + 1].startswith("successful ValueError")
         assert lines[start + 2] == "True True 1"
     assert lines[10:] == ["[0, 1, 2]", "[0, 1, 2]"]
+
+
+BEHIND = """
+def call_behind(count, surprise, function):
+    # A profiler is called where a signal handler would be: right behind a call of a function in C.
+    left = [count]
+    def profile(frame, event, _):
+        if event == "c_return" and "_multiprocessing_pool" in frame.f_code.co_filename:
+            left[0] -= 1
+            if not left[0]:
+                surprise()
+    sys.setprofile(profile)
+    try:
+        return function()
+    finally:
+        sys.setprofile(None)
+        if left[0] > 0:
+            over.append(count)
+
+def late():
+    raise Timeout("late")
+
+def elsewhere(function):
+    got = []
+    thread = threading.Thread(target=lambda: got.append(function()))
+    thread.start()
+    thread.join()
+    return got[0]
+
+over = []
+"""
+
+
+@pytest.mark.parametrize("method", ["imap", "imap_unordered"])
+def test_a_signal_handler_that_raises_behind_any_call_does_not_cost_results_of_an_iterator(
+    run: Run, method: str
+) -> None:
+    text = f"""
+    def main():
+        with pool() as it:
+            count = 0
+            while not over:
+                count += 1
+                results = it.{method}(abs, range(3))
+                got = []
+                try:
+                    got.append(call_behind(count, late, lambda: results.next(30)))
+                except Timeout:
+                    pass
+                # Another thread gets the rest, as this one has given everything back.
+                got += elsewhere(lambda: [results.next(30) for _ in range(3 - len(got))])
+                assert sorted(got) == [0, 1, 2], (count, got)
+                assert elsewhere(lambda: next(results, "end")) == "end"
+            print(count > 3)
+    """
+    assert run(program(BEHIND + textwrap.dedent(text))) == "True\n"
+
+
+def test_a_signal_handler_behind_any_call_may_raise_or_ask_for_the_same_result(run: Run) -> None:
+    text = """
+    def main():
+        with pool() as it:
+            for surprise in (late, lambda: ask_again()):
+                over.clear()
+                count = 0
+                while not over:
+                    count += 1
+                    result = it.apply_async(abs, (-1,))
+                    heard = []
+                    def ask_again():
+                        is_ready = result.ready()
+                        try:
+                            heard.append(result.get(30))
+                        except RuntimeError as error:
+                            heard.append(str(error).startswith("this thread is unpickling the result"))
+                            assert not is_ready
+                    try:
+                        assert call_behind(count, surprise, result.get) == 1
+                    except Timeout:
+                        assert surprise is late
+                    assert all(heard), heard
+                    assert elsewhere(lambda: result.get(30)) == 1
+                print(count > 2)
+    """
+    assert run(program(BEHIND + textwrap.dedent(text))) == "True\nTrue\n"
+
+
+def test_a_signal_handler_that_takes_the_last_result_ends_the_wait_of_its_thread(run: Run) -> None:
+    text = """
+    def main():
+        with pool() as it:
+            results = it.imap_unordered(wait_for_go, [1])
+            while results._length is None:
+                os.sched_yield()
+            inner = []
+            def handler(number, frame):
+                go.set()
+                inner.append(results.next())
+            signal.signal(signal.SIGALRM, handler)
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            print(next(results, "end"), inner)
+    """
+    assert run(program(text)) == "end [1]\n"
+
+
+HELD = """
+begun, proceed = threading.Event(), threading.Event()
+
+def hold():
+    begun.set()
+    proceed.wait()
+
+def hold_in(function):
+    begun.clear(), proceed.clear()
+    surprises.append(hold)
+    thread = threading.Thread(target=function)
+    thread.start()
+    begun.wait()
+    return thread
+"""
+
+
+@pytest.mark.parametrize("call", ["apply_async(Value, (1,))", "map_async(Value, [1])"])
+def test_a_thread_does_not_wait_longer_than_it_wants_for_another_that_unpickles(run: Run, call: str) -> None:
+    text = f"""
+    def main():
+        with pool() as it:
+            result = it.{call}
+            thread = hold_in(result.get)
+            for timeout in (0, 0.01, -1):
+                ask("get", lambda: result.get(timeout))
+                result.wait(timeout)
+                print(result.ready())
+            ask("successful", lambda: result.successful() or 1)
+            waiting = threading.Thread(target=result.wait)
+            waiting.start()
+            proceed.set()
+            thread.join()
+            waiting.join()
+            print(result.ready(), result.successful(), result.get(0) is result.get(0))
+    """
+    lines = run(program(HELD + textwrap.dedent(text))).splitlines()
+    assert lines[:6] == ["get TimeoutError ", "False"] * 3
+    assert lines[6].startswith("successful ValueError")
+    assert lines[7:] == ["True True True"]
+
+
+@pytest.mark.parametrize("way", ["wait()", "ready()"])
+def test_a_result_that_is_there_stays_there_while_another_thread_unpickles_it(run: Run, way: str) -> None:
+    text = f"""
+    def main():
+        with pool() as it:
+            result = it.apply_async(Value, (1,))
+            while not result.ready():
+                result.{way}
+            thread = hold_in(result.get)
+            print(result.ready())
+            proceed.set()
+            print(result.get(0).number, result.successful())
+            thread.join()
+    """
+    assert run(program(HELD + textwrap.dedent(text))) == "True\n1 True\n"

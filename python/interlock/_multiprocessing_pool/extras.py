@@ -74,7 +74,7 @@ def wait_for(result: Any, timeout: float | None, progress: _Progress) -> Any:
                 break
     finally:
         show(-1)
-    return result.get(0)
+    return result.get(None if until is None else max(0.0, until - monotonic()))
 
 
 def shown_with(results: Any, progress: _Progress, iterable: Any) -> Iterator[Any]:

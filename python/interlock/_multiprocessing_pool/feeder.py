@@ -36,7 +36,7 @@ class Feed:
         self.job, self.packer, self.items, self.limits = job, packer, items, limits
         self.failures: dict[int, BaseException] = {}
         self.length: int | None = None
-        self.error: BaseException | None = None
+        self.error: Failed | None = None
         self.changed = Condition()
         self._watchers = 0
         self._sizes: dict[int, int] = {}
@@ -61,7 +61,7 @@ class Feed:
         """End the job: there are no more calls. If `error` is not None, it is the last result."""
         with self.changed:
             if self.length is None:
-                self.error = error
+                self.error = None if error is None else Failed(error)
                 self.items = ()
                 self.length = len(self.job)
                 self.changed.notify_all()

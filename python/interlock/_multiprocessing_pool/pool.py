@@ -364,9 +364,9 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         if task_timeout is None and not (return_exceptions or progress):
             if self._interlock_crew is None:
                 return _StdPool.imap(self, func, iterable, chunksize)
-            return self._interlock_imap(_results().IMapIterator, func, iterable, chunksize)
+            return self._interlock_imap("IMapIterator", func, iterable, chunksize)
         extras = _extras().checked(self, task_timeout, return_exceptions)
-        results = self._interlock_imap(_results().IMapIterator, func, iterable, chunksize, extras)
+        results = self._interlock_imap("IMapIterator", func, iterable, chunksize, extras)
         return _extras().shown_with(results, progress, iterable) if progress else results
 
     def imap_unordered(
@@ -383,26 +383,26 @@ class Pool(_std.Pool, metaclass=ABCMeta):  # type: ignore[misc]
         if task_timeout is None and not (return_exceptions or progress):
             if self._interlock_crew is None:
                 return _StdPool.imap_unordered(self, func, iterable, chunksize)
-            return self._interlock_imap(_results().IMapUnorderedIterator, func, iterable, chunksize)
+            return self._interlock_imap("IMapUnorderedIterator", func, iterable, chunksize)
         extras = _extras().checked(self, task_timeout, return_exceptions)
-        results = self._interlock_imap(_results().IMapUnorderedIterator, func, iterable, chunksize, extras)
+        results = self._interlock_imap("IMapUnorderedIterator", func, iterable, chunksize, extras)
         return _extras().shown_with(results, progress, iterable) if progress else results
 
     def _interlock_imap(
-        self, kind: Any, func: Any, iterable: Any, chunksize: int, extras: Extras | None = None
+        self, name: str, func: Any, iterable: Any, chunksize: int, extras: Extras | None = None
     ) -> Any:
+        from interlock._multiprocessing_pool import iterators
         from interlock._multiprocessing_pool.packing import Packer
 
         self._check_running()
+        kind, wants = getattr(iterators, name), self._interlock_crew.wants()
         if extras is not None:
             _extras().chunks_of_one(chunksize, extras)
         if chunksize == 1:
-            wants = self._interlock_crew.wants()
             return kind(self, Packer(func, None, wants), _one_by_one(iterable), extras)
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {{{kind._interlock_shown}}}".format(chunksize))
         tasks = self._get_tasks(func, iterable, chunksize)
-        wants = self._interlock_crew.wants()
         results = kind(self, Packer(func, _std.mapstar, wants), (items for _, items in tasks))
         return (item for chunk in results for item in chunk)
 

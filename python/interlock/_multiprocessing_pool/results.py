@@ -1,4 +1,4 @@
-"""The results that a native pool returns: instances of the standard library's classes, over the engine's jobs."""
+"""The results of `apply_async()` and `map_async()`: the standard library's classes, over the engine's jobs."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from multiprocessing import TimeoutError, util
 
 from interlock._interlock import ProcessJob, monotonic
 from interlock._multiprocessing_pool.answers import Failed, answer, is_end, report, terminated
-from interlock._multiprocessing_pool.feeder import Feed
 from interlock._multiprocessing_pool.packing import Packer, dump_task
 from interlock._originals import originals
 from interlock._task_error_classes import WorkerDiedError
-from interlock.threading import Event, Lock, RLock, get_ident
+from interlock.threading import Event, Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any
 
     from interlock._multiprocessing_pool.extras import Extras
 
-_std: Any = originals(pool, "ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult")
+_std: Any = originals(pool, "ApplyResult", "MapResult")
 _job_counter = _std.job_counter
 
-__all__ = ["ApplyResult", "IMapIterator", "IMapUnorderedIterator", "MapResult"]
-_OF_PARENT = "the pool belongs to the process that forked this one"
+__all__ = ["NEVER_ENDS", "OF_PARENT", "ApplyResult", "MapResult", "stay", "told"]
+OF_PARENT = "the pool belongs to the process that forked this one"
+NEVER_ENDS = "the job belongs to the process that forked this one, and had not ended by then"
 
 
 class _NotRunning(ValueError):
@@ -36,7 +36,6 @@ class _NotRunning(ValueError):
 class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
     """The result of `apply_async()`, an `AsyncResult`."""
 
-    _interlock_outcome: tuple[bool, Any] | None = None
     _interlock_called: Any = None
     _interlock_is_delivered = False
     _interlock_extras: Extras | None = None
@@ -46,12 +45,15 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
         self._callback, self._error_callback = callback, error_callback
         self._interlock_crew = crew = pool._interlock_crew
         self._interlock_job = ProcessJob(crew.engine, answer)
-        self._interlock_lock = Lock()
-        self._interlock_reader = 0
+        # Access to attributes that are first set later would be slow.
+        self._interlock_outcome: tuple[bool, Any] | None = None
+        # Whether a thread was told that the result is there. It is not told otherwise later.
+        self._interlock_is_promised = False
         self._interlock_chunks: list[Any] = []
         self._interlock_left = 1
         if callback or error_callback:
             self._interlock_called = Event()
+            self._interlock_lock = Lock()
 
     def _interlock_call(self, func: Callable[..., Any], args: Any, kwds: Any) -> None:
         """Submit the call. If it can't be pickled, the result is that error."""
@@ -76,7 +78,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
         limits = self._interlock_crew.limits(self._interlock_extras)
         refusal = self._interlock_job.submit(payload, attend, limits, is_packed)
         if refusal == "parent":
-            raise RuntimeError(_OF_PARENT)
+            raise RuntimeError(OF_PARENT)
         if refusal == "shutdown":
             raise _NotRunning("Pool not running")
         if refusal is not None:
@@ -96,7 +98,7 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
                 return
             self._interlock_is_delivered = True
         try:
-            succeeded, value = self._interlock_collect()
+            succeeded, value = self._interlock_outcome or self._interlock_collect()
             callback = self._callback if succeeded else self._error_callback
             if callback and not self._interlock_crew.is_terminated:
                 callback(value)
@@ -106,20 +108,33 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
             self._pool = None
             self._interlock_called.set()
 
-    def _interlock_collect(self) -> tuple[bool, Any]:
-        """Return the result of calls that have ended. If a signal handler raises, the next call returns it."""
-        if self._interlock_reader == get_ident():
-            raise RuntimeError("this thread is unpickling the result, and can't wait for it meanwhile")
-        with self._interlock_lock:
+    def _interlock_collect(self, timeout: float | None = None, begin: float = 0.0) -> Any:
+        """Return the result of calls that have ended. If a signal handler raises, the next call returns it.
+
+        Blocks while another thread unpickles it, until `timeout` seconds after `begin` (None: without limit), and
+        returns None then.
+        """
+        job = self._interlock_job
+        held: list[int] = []
+        try:
+            if not job.enter(held, None if timeout is None else 0):
+                left = self._interlock_left_of(timeout, begin)
+                if not job.enter(held, left):
+                    return None
             if self._interlock_outcome is None:
-                try:
-                    self._interlock_reader = get_ident()
-                    self._interlock_outcome = self._interlock_read()
-                finally:
-                    self._interlock_reader = 0
+                self._interlock_outcome = self._interlock_read()
                 self._interlock_chunks = []
                 self._pool = None
             return self._interlock_outcome
+        finally:
+            # A signal handler may raise right behind enter().
+            job.leave(held)
+
+    def _interlock_left_of(self, timeout: float | None, begin: float) -> float | None:
+        """Return how long to wait for another thread that unpickles the result."""
+        if timeout is None or (self._interlock_is_promised and self._interlock_job.taker() == "another"):
+            return None
+        return max(0, timeout - (monotonic() - begin))
 
     def _interlock_read(self) -> tuple[bool, Any]:
         chunks = self._interlock_chunks
@@ -127,43 +142,76 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
             self._interlock_job.read(0, chunks)
         result = chunks[0]
         if type(result) is Failed:
-            return False, _told(self._interlock_crew, result.error)
+            return False, told(self._interlock_crew, result.error)
         return True, result
 
     def _interlock_wait(self, timeout: float | None) -> bool:
         if self._interlock_called is not None:
-            if timeout is None and not self._interlock_called.is_set():
-                _check_that_it_ends(self._interlock_crew)
+            if (
+                timeout is None
+                and not self._interlock_called.is_set()
+                and self._interlock_crew.engine.is_of_parent()
+            ):
+                raise RuntimeError(NEVER_ENDS)
             return self._interlock_called.wait(timeout)  # type: ignore[no-any-return]
         return self._interlock_outcome is not None or self._interlock_job.wait(timeout)
 
     def ready(self) -> bool:
         """Whether the call has ended. Does not block."""
-        # A signal handler may ask while its own thread unpickles the result: then there is no result yet.
-        return self._interlock_wait(0) and self._interlock_reader != get_ident()
+        if not self._interlock_wait(0):
+            return False
+        if self._interlock_outcome is None:
+            # In the standard library, a result that is being unpickled is not there yet. This thread itself may be
+            # unpickling it, when a signal handler asks.
+            taker = self._interlock_job.taker()
+            if taker is not None and not (taker == "another" and self._interlock_is_promised):
+                return self._interlock_outcome is not None
+        self._interlock_is_promised = True
+        return True
 
     def successful(self) -> bool:
         """Whether the call has returned. Raises ValueError if it has not ended."""
         if not self.ready():
             raise ValueError(f"{self!r} not ready")
-        return self._interlock_collect()[0]
+        return self._interlock_collect()[0]  # type: ignore[no-any-return]
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until the call has ended, for at most `timeout` seconds (None: without limit)."""
-        if self._interlock_wait(timeout) and util.is_exiting():
-            _stay(self._interlock_crew, self._interlock_collect()[1], timeout)
+        begin = 0.0 if timeout is None else monotonic()
+        if not self._interlock_wait(timeout):
+            return
+        if self._interlock_outcome is None and not self._interlock_wait_for_reader(timeout, begin):
+            return
+        self._interlock_is_promised = True
+        if util.is_exiting():
+            stay(self._interlock_crew, self._interlock_collect()[1], timeout)
+
+    def _interlock_wait_for_reader(self, timeout: float | None, begin: float) -> bool:
+        """Block while a thread unpickles the result, and return whether none does."""
+        taker = self._interlock_job.taker()
+        if taker is None or (taker == "this" and timeout is not None):
+            return taker is None
+        held: list[int] = []
+        try:
+            return self._interlock_job.enter(held, self._interlock_left_of(timeout, begin))
+        finally:
+            self._interlock_job.leave(held)
 
     def get(self, timeout: float | None = None) -> Any:
         """Return the result of the call, or raise its exception.
 
         Blocks until it has ended, for at most `timeout` seconds (None: without limit), and raises TimeoutError then.
         """
+        begin = 0.0 if timeout is None else monotonic()
         if not self._interlock_wait(timeout):
             raise TimeoutError
-        succeeded, value = self._interlock_outcome or self._interlock_collect()
+        outcome = self._interlock_outcome or self._interlock_collect(timeout, begin)
+        if outcome is None:
+            raise TimeoutError
+        succeeded, value = outcome
         if succeeded:
             return value
-        if util.is_exiting() and _stay(self._interlock_crew, value, timeout):
+        if util.is_exiting() and stay(self._interlock_crew, value, timeout):
             raise TimeoutError
         raise value
 
@@ -192,12 +240,6 @@ class ApplyResult(_std.ApplyResult):  # type: ignore[misc]
         return self._interlock_collect()[1] if self.ready() else None
 
 
-def _check_that_it_ends(crew: Any) -> None:
-    """Raise RuntimeError in a forked child: the threads that end its parent's jobs do not exist there."""
-    if crew.engine.is_of_parent():
-        raise RuntimeError("the job belongs to the process that forked this one, and had not ended by then")
-
-
 class _Deliver:
     """Makes the feeder's thread call the callback of a call that failed before it was submitted."""
 
@@ -212,7 +254,7 @@ class _Deliver:
         self.run(None)
 
 
-def _told(crew: Any, error: BaseException) -> BaseException:
+def told(crew: Any, error: BaseException) -> BaseException:
     """Return the error of a task. If `terminate()` has ended the task, the error says so."""
     if (
         crew.is_terminated
@@ -223,7 +265,7 @@ def _told(crew: Any, error: BaseException) -> BaseException:
     return error
 
 
-def _stay(crew: Any, error: Any, timeout: float | None) -> bool:
+def stay(crew: Any, error: Any, timeout: float | None) -> bool:
     """Whether the exit of the program has ended a task for which a daemon thread waits. If so, waits for `timeout`.
 
     In the standard library such a thread waits until the program is gone, as nothing ends its task. If `get()` raised
@@ -320,7 +362,7 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
                 if len(chunk) != size:
                     odd[number] = len(chunk)
         if failed is not None:
-            return False, _told(self._interlock_crew, failed.error)
+            return False, told(self._interlock_crew, failed.error)
         if len(values) != self._interlock_length:
             return True, _placed(values, self._interlock_length, size, odd)
         return True, values
@@ -332,7 +374,7 @@ class MapResult(ApplyResult, _std.MapResult):  # type: ignore[misc]
         values: list[Any] = []
         for chunk in chunks:
             if type(chunk) is Failed:
-                values.append(_told(self._interlock_crew, chunk.error))
+                values.append(told(self._interlock_crew, chunk.error))
             elif self._interlock_single:
                 values.append(chunk)
             else:
@@ -367,134 +409,5 @@ def _placed(values: list[Any], length: int, size: int, odd: dict[int, int]) -> l
     return placed
 
 
-class IMapIterator(_std.IMapIterator):  # type: ignore[misc]
-    """The results of `imap()`, in the order of the items."""
-
-    _interlock_in_order = True
-    _interlock_shown = "0:n"
-
-    def __init__(
-        self, pool: Any, packer: Packer, items: Iterable[tuple[Any, ...]], extras: Extras | None = None
-    ) -> None:
-        self._pool = pool
-        self._interlock_crew = crew = pool._interlock_crew
-        if crew.engine.is_of_parent():
-            raise RuntimeError(_OF_PARENT)
-        self._interlock_job = ProcessJob(crew.engine, answer, not self._interlock_in_order, True)
-        self._interlock_feed = Feed(self._interlock_job, packer, items, crew.limits(extras))
-        self._interlock_returns = extras is not None and extras.return_exceptions
-        self._interlock_lock = RLock()
-        self._interlock_depth = 0
-        self._interlock_taken = 0
-        self._interlock_open: list[list[Any]] = []
-        crew.feeder.put(self._interlock_feed)
-        if crew.track is not None:
-            crew.track(self._interlock_job, None, self._interlock_feed)
-
-    def next(self, timeout: float | None = None) -> Any:
-        """Return the next result, or raise what its call raised.
-
-        Blocks until there is one, for at most `timeout` seconds (None: without limit), and raises TimeoutError then.
-        """
-        until = None if timeout is None else monotonic() + timeout
-        if not self._interlock_lock.acquire(timeout=-1 if timeout is None else max(0, timeout)):
-            raise TimeoutError
-        try:
-            self._interlock_depth += 1
-            entry = self._interlock_entry(None if until is None else max(0, until - monotonic()))
-            number = entry[0]
-            if len(entry) == 1:
-                failures = self._interlock_feed.failures
-                if number in failures:
-                    entry.append(Failed(failures[number]))
-                    del failures[number]
-                else:
-                    self._interlock_job.read(number, entry)
-            result = entry[1]
-            self._interlock_open.remove(entry)
-        finally:
-            self._interlock_depth -= 1
-            self._interlock_lock.release()
-        if type(result) is Failed:
-            error = _told(self._interlock_crew, result.error)
-            if util.is_exiting() and _stay(self._interlock_crew, error, timeout):
-                raise TimeoutError
-            if self._interlock_returns and number >= 0:
-                return error
-            raise error
-        return result
-
-    __next__ = next
-
-    def _interlock_entry(self, timeout: float | None) -> list[Any]:
-        """Return the number of the next result, in a list that is kept until the caller has got the result.
-
-        A signal handler may have raised while the result was unpickled: then it is still the next one. A handler that
-        asks meanwhile, on the same thread, gets the one after it.
-        """
-        if self._interlock_open and self._interlock_depth == 1:
-            return self._interlock_open[0]
-        number = self._interlock_next(timeout)
-        entry: list[Any] = [number]
-        if number >= 0:
-            self._interlock_taken += 1
-        else:
-            feed = self._interlock_feed
-            self._pool = None
-            error, feed.error = feed.error, None
-            if error is None:
-                raise StopIteration
-            entry.append(Failed(error))
-        self._interlock_open.append(entry)
-        return entry
-
-    def _interlock_next(self, timeout: float | None) -> int:
-        """Block until there is a next result, and return its number, or -1 if there are no more."""
-        feed, job, number = self._interlock_feed, self._interlock_job, self._interlock_taken
-        if number >= len(job):
-            if timeout is None and feed.length is None:
-                _check_that_it_ends(self._interlock_crew)
-            if not feed.wait_for(number, timeout):
-                raise TimeoutError
-            if number >= len(job):
-                return -1
-        if not job.wait_for(number, timeout):
-            raise TimeoutError
-        if number != self._interlock_taken:  # a signal handler has taken that one
-            return self._interlock_next(timeout)
-        return number
-
-    @property
-    def _index(self) -> int:
-        return len(self._interlock_job) - self._interlock_job.unfinished()
-
-    @property
-    def _length(self) -> int | None:
-        return self._interlock_feed.length
-
-    @property
-    def _cache(self) -> Any:
-        return {} if self._pool is None else self._pool._cache
-
-    _job = ApplyResult._job
-
-
-class IMapUnorderedIterator(IMapIterator, _std.IMapUnorderedIterator):  # type: ignore[misc]
-    """The results of `imap_unordered()`, as they arrive."""
-
-    _interlock_in_order = False
-    _interlock_shown = "0!r"
-
-    def _interlock_next(self, timeout: float | None) -> int:
-        feed, job = self._interlock_feed, self._interlock_job
-        while feed.length is None or self._interlock_taken < feed.length:
-            number = job.next_ended(timeout)
-            if number is None:
-                raise TimeoutError
-            if number >= 0:
-                return number
-        return -1
-
-
-for _class in (ApplyResult, MapResult, IMapIterator, IMapUnorderedIterator):
+for _class in (ApplyResult, MapResult):
     _class.__module__ = "multiprocessing.pool"

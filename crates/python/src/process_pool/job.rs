@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::pool::{ProcessPool, call_of, hear, limits_of, refusal_of};
+use super::turn::{Taker, Turn};
 use crate::blocking;
 use crate::convert::Timeout;
 use crate::engine::StateLock;
@@ -29,6 +30,7 @@ pub(crate) struct ProcessJob {
     arrivals: Option<Arc<Watch>>,
     /// Also gets that number, if calls are submitted as others end.
     room: Option<Arc<Watch>>,
+    turn: Turn,
 }
 
 #[derive(Default)]
@@ -60,6 +62,7 @@ impl ProcessJob {
             calls: Attached::new(StateLock::new(Calls::default())),
             arrivals: as_they_arrive.then(|| Arc::new(Watch::new(0))),
             room: is_fed.then(|| Arc::new(Watch::new(0))),
+            turn: Turn::new(),
         }
     }
 
@@ -178,17 +181,56 @@ impl ProcessJob {
         }
     }
 
-    /// The number of a call that has ended, each once, in the order of their ends; -1 after a wake(); None if none ends in time. Blocks
-    /// for at most `timeout` seconds (None: without limit).
-    #[pyo3(signature = (timeout = None))]
-    fn next_ended(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<isize>> {
-        self.next_of(py, self.arrivals.as_ref(), timeout)
+    /// Append to `into` the number of a call that has ended, each once, in the order of their ends, or -1 after a wake(). Returns whether
+    /// one ended in time. Blocks for at most `timeout` seconds (None: without limit). (Returned by a method, a number would be lost if a
+    /// signal handler raised right behind the call.)
+    #[pyo3(signature = (into, timeout = None))]
+    fn next_ended(&self, into: &Bound<'_, PyList>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let number = self.next_of(into.py(), self.arrivals.as_ref(), timeout)?;
+        number.map_or(Ok(false), |number| into.append(number).map(|()| true))
     }
 
-    /// The same for the thread that submits calls as others end.
+    /// The number of a call that has ended, as above, for the thread that submits calls as others end. That thread handles no signals.
     #[pyo3(signature = (timeout = None))]
     fn next_room(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<isize>> {
         self.next_of(py, self.room.as_ref(), timeout)
+    }
+
+    /// Take the turn to read results, and append to `held` how often this thread has it then; once more only if `again`. Returns whether it
+    /// got it. Blocks while another thread has it, for at most `timeout` seconds (None: without limit).
+    #[pyo3(signature = (held, timeout = None, again = false))]
+    fn enter(
+        &self,
+        held: &Bound<'_, PyList>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        again: bool,
+    ) -> PyResult<bool> {
+        let py = held.py();
+        let (count, waited) = self.turn.take(py, timeout, again)?;
+        if count > 0
+            && let Err(error) = held.append(count)
+        {
+            self.turn.leave(py)?;
+            return Err(error);
+        }
+        waited.map(|()| count > 0)
+    }
+
+    /// Give the turn back, if enter() has appended to `held`.
+    fn leave(&self, held: &Bound<'_, PyList>) -> PyResult<()> {
+        match held.is_empty() {
+            true => Ok(()),
+            false => self.turn.leave(held.py()),
+        }
+    }
+
+    /// The thread that has the turn: None, "this", "another", or "gone", which is one of the process that forked this one.
+    fn taker(&self, py: Python<'_>) -> Option<&'static str> {
+        self.turn.taker(py).map(|taker| match taker {
+            Taker::This => "this",
+            Taker::Another => "another",
+            Taker::Gone => "gone",
+        })
     }
 
     /// Append to `into` the result of a call that has ended, or what `answer()` makes of another end. Its answer is gone then.

@@ -4,6 +4,7 @@ mod job;
 mod pool;
 mod seat;
 mod server;
+mod turn;
 
 pub(crate) use job::ProcessJob;
 pub(crate) use pool::ProcessPool;

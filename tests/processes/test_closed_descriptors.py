@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.processes.conftest import Run
 
 HEAD = """
-import os, multiprocessing
+import os
+import multiprocessing
 
 lock = multiprocessing.get_context("fork").Lock()  # as libraries have
 

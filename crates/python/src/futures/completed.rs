@@ -274,7 +274,7 @@ pub(crate) fn wait_for_futures<'py>(
     let mut done = done?;
     // Add the futures that were done in the meantime, before the watch was removed.
     while let Ok(number) = watch.try_get() {
-        if remote::can_be_asked(&futures[number]) {
+        if remote::report_end(&futures[number]) {
             done.push(number);
         }
     }

@@ -239,7 +239,10 @@ pub(super) fn wait(
     }
     settle_as_asker(slf, remote)?;
     if !remote.is_managed() && unsettled(slf).is_some() {
-        let until = limit.map_or_else(deadline, Ok)?;
+        let until = match remote.is_reported() {
+            true => Deadline::NEVER,
+            false => limit.map_or_else(deadline, Ok)?,
+        };
         limit = Some(until);
         wait_for_reader(slf, remote, until)?;
     }
@@ -264,10 +267,10 @@ fn wait_for_reader(slf: &Bound<'_, Future>, remote: &Remote, deadline: Deadline)
     }
 }
 
-/// Returns whether a future is settled, or any thread that asks may settle it. Otherwise the pool's manager will, or
-/// the thread that unpickles the answer.
-pub(super) fn can_be_asked(slf: &Bound<'_, Future>) -> bool {
-    unsettled(slf).is_none_or(|remote| !remote.is_managed() && !remote.is_read())
+/// Returns whether a future is settled, or any thread that asks may settle it: then it counts as done from now on.
+/// Otherwise the pool's manager will settle it, or the thread that unpickles the answer.
+pub(super) fn report_end(slf: &Bound<'_, Future>) -> bool {
+    unsettled(slf).is_none_or(Remote::report)
 }
 
 /// Returns whether nothing in this process will end any of these futures: they are of the process that forked this one.

@@ -30,6 +30,9 @@ pub(crate) struct Remote {
     reader: AtomicU64,
     /// The process, by its generation of forks, in which a thread has taken the answer; `UNREAD` if none has.
     read_in: AtomicU32,
+    /// Whether `wait()` or `as_completed()` has reported that the future is done: then it stays done, though a thread may
+    /// still have to unpickle the answer.
+    is_reported: AtomicBool,
 }
 
 const UNREAD: u32 = u32::MAX;
@@ -42,6 +45,7 @@ impl Remote {
             is_managed: AtomicBool::new(false),
             reader: AtomicU64::new(0),
             read_in: AtomicU32::new(UNREAD),
+            is_reported: AtomicBool::new(false),
         }
     }
 
@@ -86,6 +90,21 @@ impl Remote {
         self.reader.store(0, Ordering::Relaxed);
     }
 
+    /// Reports the future as done, if a thread that asks may settle it, or if it was reported before. Returns whether it is.
+    pub(super) fn report(&self) -> bool {
+        let is_done = !self.is_managed() && (!self.is_read() || self.is_reported());
+        if is_done {
+            // Relaxed: a thread that does not see it did not hear of the report.
+            self.is_reported.store(true, Ordering::Relaxed);
+        }
+        is_done
+    }
+
+    pub(super) fn is_reported(&self) -> bool {
+        // Relaxed: as above.
+        self.is_reported.load(Ordering::Relaxed)
+    }
+
     /// Returns whether the calling thread unpickles the answer: this is asked by a signal handler, or by code that
     /// the pickle calls.
     pub(super) fn is_read_here(&self) -> bool {
@@ -125,7 +144,7 @@ impl Remote {
 
     /// Returns the phase of the future, which is not settled: it does not end before it is.
     pub(super) fn phase_of_future(&self) -> Phase {
-        let is_open = self.is_managed() || self.is_read();
+        let is_open = self.is_managed() || self.is_read_here() || self.is_read() && !self.is_reported();
         match self.phase() {
             Phase::Finished if is_open => Phase::Running,
             phase if is_open && phase.is_cancelled() => Phase::Pending,

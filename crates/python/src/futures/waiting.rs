@@ -55,7 +55,7 @@ pub(super) fn is_done_or_watched(
     watch: &Arc<Watch>,
     number: usize,
 ) -> PyResult<bool> {
-    if remote::can_be_asked(slf) {
+    if remote::report_end(slf) {
         return Ok(true);
     }
     match native(slf, |future| future.engine(slf.py()).watch(watch, number))? {

@@ -12,11 +12,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::seat::ProcessSeat;
-use crate::blocking;
 use crate::futures::{
     Future, Remote, RemoteCalls, RemoteHost, attend, hear_of_end, new_future, report, told,
 };
 use crate::multiprocessing::{Family, Pickle, plain_call, refused};
+use crate::{blocking, errors};
 
 /// The exit code of a process whose fork server is gone, so that its real one is not known.
 const UNKNOWN: i32 = 255;
@@ -236,7 +236,7 @@ impl ProcessPool {
                 Some(Duty::Start) => match self.engine.add_wanted_worker() {
                     Ok(Some(seat)) => drop(start.call1((ProcessSeat(seat),))?),
                     Ok(None) => {}
-                    Err(error) => drop(start.call1((refused(error).into_value(py),))?),
+                    Err(error) => drop(start.call1((errors::exception(py, refused(error)),))?),
                 },
                 Some(Duty::Ended { pid, .. }) => {
                     let code: Option<i32> = ended.call1((pid,))?.extract()?;

@@ -11,7 +11,6 @@ use crate::raw::Attached;
 use crate::{blocking, engine, errors};
 
 /// Lets one thread at a time unpickle results.
-///
 pub(super) struct Turn {
     lock: Attached<engine::RLock>,
     /// The process, by its generation of forks, in which a thread has taken the turn.
@@ -97,7 +96,7 @@ impl Turn {
             _ if has_turn => Ok(()),
             Deadline::PASSED => Ok(()),
             deadline => blocking::wait(py, deadline, |context| {
-                has_turn = lock.acquire_with(context).is_ok()
+                has_turn = lock.acquire_with(context).is_ok();
             }),
         };
         Ok((if has_turn { self.taken(py) } else { 0 }, waited))

@@ -17,7 +17,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, fstat, ftruncate, memfd_create};
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap};
+
+use crate::mapping::{self, Mapping};
 
 /// Duplicates descriptor `number`, which its owner keeps. The duplicate is closed on exec.
 pub(crate) fn duplicate(number: i32) -> io::Result<OwnedFd> {
@@ -50,54 +52,44 @@ impl FileId {
     }
 }
 
-/// A shared mapping of an anonymous file. A page comes into existence when it is first written to.
+/// An anonymous file, of which this process has mapped a beginning that grows with what it uses. A page comes into
+/// existence when it is first written to.
 #[derive(Debug)]
 pub struct SharedMemory {
     file: OwnedFd,
-    base: NonNull<u8>,
-    capacity: usize,
+    mapping: Mapping,
 }
 
-// SAFETY: the mapping is no thread's own; what is in it is used through `Shared` types and through copies.
-unsafe impl Send for SharedMemory {}
-// SAFETY: as above.
-unsafe impl Sync for SharedMemory {}
-
 impl SharedMemory {
-    /// Creates memory of `capacity` bytes, all zero, without pages yet. The descriptor is closed on exec.
+    /// Creates memory of `capacity` bytes, all zero, without pages yet. Of these, `first` says how many are mapped from
+    /// the beginning. The descriptor is closed on exec.
     ///
     /// # Errors
-    /// The kernel has no descriptor, or no room for a mapping of this size in this process.
-    pub fn create(name: &str, capacity: usize) -> io::Result<Self> {
+    /// The kernel has no descriptor, or no room for the mapping in this process.
+    pub fn create(name: &str, capacity: usize, first: fn(usize) -> usize) -> io::Result<Self> {
         let file = memfd_create(name, MemfdFlags::CLOEXEC)?;
         ftruncate(&file, capacity as u64)?;
-        Self::map(file, capacity)
+        Self::map(file, capacity, first)
     }
 
     /// Maps the memory behind descriptor `number`, which another process created. The caller keeps it.
     ///
     /// # Errors
     /// There is no such descriptor, or no room for the mapping.
-    pub fn adopt(number: i32) -> io::Result<Self> {
+    pub fn adopt(number: i32, first: fn(usize) -> usize) -> io::Result<Self> {
         let file = duplicate(number)?;
         let capacity = usize::try_from(fstat(&file)?.st_size).map_err(|_| io::ErrorKind::InvalidData)?;
-        Self::map(file, capacity)
+        Self::map(file, capacity, first)
     }
 
-    fn map(file: OwnedFd, capacity: usize) -> io::Result<Self> {
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        let flags = MapFlags::SHARED | MapFlags::NORESERVE;
-        // SAFETY: the kernel chooses the place of the new mapping, so it replaces nothing.
-        let base = unsafe { mmap(ptr::null_mut(), capacity, protection, flags, &file, 0) }?;
-        // SAFETY: the range is the new mapping. If the kernel refuses, core dumps are larger, nothing else.
-        let _ = unsafe { madvise(base, capacity, Advice::LinuxDontDump) };
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(SharedMemory { file, base, capacity })
+    fn map(file: OwnedFd, capacity: usize, first: fn(usize) -> usize) -> io::Result<Self> {
+        let mapping = Mapping::new(&file, capacity, first(capacity))?;
+        Ok(SharedMemory { file, mapping })
     }
 
-    /// Returns the size of the mapping, in bytes.
+    /// Returns the size of the memory, in bytes.
     pub fn capacity(&self) -> usize {
-        self.capacity
+        self.mapping.capacity()
     }
 
     /// Returns the number of the descriptor that a child needs. Valid as long as `self`.
@@ -117,7 +109,7 @@ impl SharedMemory {
         })
     }
 
-    /// Returns the value at `offset`. `None` if it is outside of the memory, or not aligned.
+    /// Returns the value at `offset`. `None` if it is outside of the memory, not aligned, or [out of reach](Self::holds).
     #[inline]
     pub fn at<T: Shared>(&self, offset: usize) -> Option<&T> {
         let fits = offset.is_multiple_of(align_of::<T>()) && self.holds(offset, size_of::<T>());
@@ -156,7 +148,7 @@ impl SharedMemory {
         true
     }
 
-    /// Fills `into` with bytes from `offset` on. If there are fewer, reads nothing, and returns `false`.
+    /// Fills `into` with bytes from `offset` on, even if this process can't map them. If there are fewer, returns `false`.
     ///
     /// The caller has made sure that no thread or process writes to this range now.
     #[inline]
@@ -166,7 +158,7 @@ impl SharedMemory {
             // SAFETY: as in `write`.
             unsafe { ptr::copy_nonoverlapping(self.place(offset), into.as_mut_ptr(), into.len()) };
         }
-        fits
+        fits || offset <= self.capacity() && mapping::read_at(&self.file, offset, into)
     }
 
     /// Makes `length` bytes from `offset` zero.
@@ -234,21 +226,23 @@ impl SharedMemory {
         let _ = fallocate(&self.file, flags, offset as u64, length as u64);
     }
 
+    /// Returns whether a range is part of the memory, and this process has mapped it or can do so now. After that, it
+    /// is in reach for good. A process that may not have more addresses can't reach what it has not mapped yet.
     #[inline]
-    fn holds(&self, offset: usize, length: usize) -> bool {
-        offset <= self.capacity && length <= self.capacity - offset
+    pub fn holds(&self, offset: usize, length: usize) -> bool {
+        self.mapping.holds(&self.file, offset, length)
+    }
+
+    /// Returns whether this process has mapped a range already.
+    pub fn has_mapped(&self, offset: usize, length: usize) -> bool {
+        offset
+            .checked_add(length)
+            .is_some_and(|end| end <= self.mapping.mapped())
     }
 
     #[inline]
     fn place(&self, offset: usize) -> *mut u8 {
-        self.base.as_ptr().wrapping_add(offset)
-    }
-}
-
-impl Drop for SharedMemory {
-    fn drop(&mut self) {
-        // SAFETY: the range is the mapping that `self` made, and no reference into it outlives `self`.
-        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.capacity) };
+        self.mapping.place(offset)
     }
 }
 
@@ -258,9 +252,9 @@ mod tests {
 
     #[test]
     fn bytes_come_back_and_pages_go_back() {
-        let memory = SharedMemory::create("test", 1 << 20).unwrap();
+        let memory = SharedMemory::create("test", 1 << 20, |_| 4096).unwrap();
         assert!(memory.write(5000, b"hello"));
-        let again = SharedMemory::adopt(memory.descriptor()).unwrap();
+        let again = SharedMemory::adopt(memory.descriptor(), |all| all).unwrap();
         let mut bytes = [0; 5];
         assert!(again.read(5000, &mut bytes));
         assert_eq!(&bytes, b"hello");
@@ -275,8 +269,8 @@ mod tests {
 
     #[test]
     fn a_private_range_is_seen_by_nobody_else() {
-        let memory = SharedMemory::create("test", 1 << 20).unwrap();
-        let other = SharedMemory::adopt(memory.descriptor()).unwrap();
+        let memory = SharedMemory::create("test", 1 << 20, |_| 4096).unwrap();
+        let other = SharedMemory::adopt(memory.descriptor(), |all| all).unwrap();
         let sees = |memory: &SharedMemory, bytes: &[u8]| {
             let mut seen = [0; 2];
             memory.read(8191, &mut seen) && seen == bytes
@@ -290,7 +284,7 @@ mod tests {
 
     #[test]
     fn nothing_is_read_or_written_outside() {
-        let memory = SharedMemory::create("test", 4096).unwrap();
+        let memory = SharedMemory::create("test", 4096, |_| 4096).unwrap();
         assert!(!memory.write(4090, b"too long"));
         assert!(!memory.write(usize::MAX, b"x"));
         assert!(!memory.read(4096, &mut [0]));

@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_child_begins_with_the_memory_and_its_end_is_known() {
-        let memory = SharedMemory::create("test", 4096).unwrap();
+        let memory = SharedMemory::create("test", 4096, |all| all).unwrap();
         let script = |text: &str| vec!["-c".into(), text.into()];
         let says_it = script("read word; test \"$word\" = hello");
         assert!(memory.write(0, b"hello\n"));

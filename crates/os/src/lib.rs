@@ -35,6 +35,7 @@ pub mod futex;
 mod handlerless;
 pub mod held;
 pub mod life;
+mod mapping;
 pub mod memory;
 mod memory_file;
 pub mod pages;

@@ -12,9 +12,9 @@ use std::mem::{align_of, size_of};
 use std::ptr::{self, NonNull};
 
 use rustix::fs::{FallocateFlags, fallocate};
-use rustix::mm::{
-    Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap, mmap_anonymous, mremap_fixed, munmap,
-};
+use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap, mmap_anonymous, mremap_fixed};
+
+use crate::mapping::{self, Mapping};
 
 pub use crate::memory_file::FileId;
 use crate::memory_file::MemoryFile;
@@ -26,51 +26,41 @@ use crate::memory_file::MemoryFile;
 /// `repr(C)`, and has no padding that matters.
 pub unsafe trait Shared: Sync {}
 
-/// A shared mapping of an anonymous file. A page comes into existence when it is first written to.
+/// An anonymous file, of which this process has mapped a beginning that grows with what it uses. A page comes into
+/// existence when it is first written to.
 #[derive(Debug)]
 pub struct SharedMemory {
     file: MemoryFile,
-    base: NonNull<u8>,
-    capacity: usize,
+    mapping: Mapping,
 }
 
-// SAFETY: the mapping is no thread's own; what is in it is used through `Shared` types and through copies.
-unsafe impl Send for SharedMemory {}
-// SAFETY: as above.
-unsafe impl Sync for SharedMemory {}
-
 impl SharedMemory {
-    /// Creates memory of `capacity` bytes, all zero, without pages yet. The descriptor is closed on exec.
+    /// Creates memory of `capacity` bytes, all zero, without pages yet. Of these, `first` says how many are mapped from
+    /// the beginning. The descriptor is closed on exec.
     ///
     /// # Errors
-    /// The kernel has no descriptor, or no room for a mapping of this size in this process.
-    pub fn create(name: &str, capacity: usize) -> io::Result<Self> {
-        Self::map(MemoryFile::create(name, capacity)?, capacity)
+    /// The kernel has no descriptor, or no room for the mapping in this process.
+    pub fn create(name: &str, capacity: usize, first: fn(usize) -> usize) -> io::Result<Self> {
+        Self::map(MemoryFile::create(name, capacity)?, capacity, first)
     }
 
     /// Maps the memory behind descriptor `number`, which another process created. The caller keeps it.
     ///
     /// # Errors
     /// There is no such descriptor, or no room for the mapping.
-    pub fn adopt(number: i32) -> io::Result<Self> {
+    pub fn adopt(number: i32, first: fn(usize) -> usize) -> io::Result<Self> {
         let (file, capacity) = MemoryFile::adopt(number)?;
-        Self::map(file, capacity)
+        Self::map(file, capacity, first)
     }
 
-    fn map(file: MemoryFile, capacity: usize) -> io::Result<Self> {
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        let flags = MapFlags::SHARED | MapFlags::NORESERVE;
-        // SAFETY: the kernel chooses the place of the new mapping, so it replaces nothing.
-        let base = unsafe { mmap(ptr::null_mut(), capacity, protection, flags, file.get()?, 0) }?;
-        // SAFETY: the range is the new mapping. If the kernel refuses, core dumps are larger, nothing else.
-        let _ = unsafe { madvise(base, capacity, Advice::LinuxDontDump) };
-        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(SharedMemory { file, base, capacity })
+    fn map(file: MemoryFile, capacity: usize, first: fn(usize) -> usize) -> io::Result<Self> {
+        let mapping = Mapping::new(file.get()?, capacity, first(capacity))?;
+        Ok(SharedMemory { file, mapping })
     }
 
-    /// Returns the size of the mapping, in bytes.
+    /// Returns the size of the memory, in bytes.
     pub fn capacity(&self) -> usize {
-        self.capacity
+        self.mapping.capacity()
     }
 
     /// Returns the number of the descriptor that a child needs.
@@ -86,7 +76,7 @@ impl SharedMemory {
         self.file.id()
     }
 
-    /// Returns the value at `offset`. `None` if it is outside of the memory, or not aligned.
+    /// Returns the value at `offset`. `None` if it is outside of the memory, not aligned, or [out of reach](Self::holds).
     #[inline]
     pub fn at<T: Shared>(&self, offset: usize) -> Option<&T> {
         let fits = offset.is_multiple_of(align_of::<T>()) && self.holds(offset, size_of::<T>());
@@ -128,7 +118,7 @@ impl SharedMemory {
         true
     }
 
-    /// Fills `into` with bytes from `offset` on. If there are fewer, reads nothing, and returns `false`.
+    /// Fills `into` with bytes from `offset` on, even if this process can't map them. If there are fewer, returns `false`.
     ///
     /// The caller has made sure that no thread or process writes to this range now.
     #[inline]
@@ -138,7 +128,11 @@ impl SharedMemory {
             // SAFETY: as in `write`.
             unsafe { ptr::copy_nonoverlapping(self.place(offset), into.as_mut_ptr(), into.len()) };
         }
-        fits
+        fits || offset <= self.capacity()
+            && self
+                .file
+                .get()
+                .is_ok_and(|file| mapping::read_at(file, offset, into))
     }
 
     /// Makes `length` bytes from `offset` zero.
@@ -224,21 +218,23 @@ impl SharedMemory {
         let _ = fallocate(file, flags, offset as u64, length as u64);
     }
 
+    /// Returns whether a range is part of the memory, and this process has mapped it or can do so now. After that, it
+    /// is in reach for good. A process that may not have more addresses can't reach what it has not mapped yet.
     #[inline]
-    fn holds(&self, offset: usize, length: usize) -> bool {
-        offset <= self.capacity && length <= self.capacity - offset
+    pub fn holds(&self, offset: usize, length: usize) -> bool {
+        self.mapping.holds(&self.file, offset, length)
+    }
+
+    /// Returns whether this process has mapped a range already.
+    pub fn has_mapped(&self, offset: usize, length: usize) -> bool {
+        offset
+            .checked_add(length)
+            .is_some_and(|end| end <= self.mapping.mapped())
     }
 
     #[inline]
     fn place(&self, offset: usize) -> *mut u8 {
-        self.base.as_ptr().wrapping_add(offset)
-    }
-}
-
-impl Drop for SharedMemory {
-    fn drop(&mut self) {
-        // SAFETY: the range is the mapping that `self` made, and no reference into it outlives `self`.
-        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.capacity) };
+        self.mapping.place(offset)
     }
 }
 
@@ -248,9 +244,9 @@ mod tests {
 
     #[test]
     fn bytes_come_back_and_pages_go_back() {
-        let memory = SharedMemory::create("test", 1 << 20).unwrap();
+        let memory = SharedMemory::create("test", 1 << 20, |_| 4096).unwrap();
         assert!(memory.write(5000, b"hello"));
-        let again = SharedMemory::adopt(memory.descriptor().unwrap()).unwrap();
+        let again = SharedMemory::adopt(memory.descriptor().unwrap(), |all| all).unwrap();
         let mut bytes = [0; 5];
         assert!(again.read(5000, &mut bytes));
         assert_eq!(&bytes, b"hello");
@@ -265,8 +261,8 @@ mod tests {
 
     #[test]
     fn a_private_range_is_seen_by_nobody_else() {
-        let memory = SharedMemory::create("test", 1 << 20).unwrap();
-        let other = SharedMemory::adopt(memory.descriptor().unwrap()).unwrap();
+        let memory = SharedMemory::create("test", 1 << 20, |_| 4096).unwrap();
+        let other = SharedMemory::adopt(memory.descriptor().unwrap(), |all| all).unwrap();
         let sees = |memory: &SharedMemory, bytes: &[u8]| {
             let mut seen = [0; 2];
             memory.read(8191, &mut seen) && seen == bytes
@@ -280,7 +276,7 @@ mod tests {
 
     #[test]
     fn nothing_is_read_or_written_outside() {
-        let memory = SharedMemory::create("test", 4096).unwrap();
+        let memory = SharedMemory::create("test", 4096, |_| 4096).unwrap();
         assert!(!memory.write(4090, b"too long"));
         assert!(!memory.write(usize::MAX, b"x"));
         assert!(!memory.read(4096, &mut [0]));

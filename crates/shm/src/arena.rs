@@ -12,9 +12,7 @@ use crate::field::Field64;
 use crate::handles::Handles;
 use crate::id::Id;
 use crate::kept::Kept;
-use crate::layout::{
-    CELL, CELLS_AT, ENTRIES_AT, EXISTS_AT, HELD_AT, Header, PAGE, ROW_WORDS, SLOTS_AT, Slot,
-};
+use crate::layout::{CELL, CELLS_AT, EXISTS_AT, HELD_AT, Header, ROW_WORDS, SLOTS_AT, Slot, blocks_at};
 use crate::loans::Loans;
 use crate::name::Name;
 use crate::raw_lock::{Acquired, RawLock};
@@ -35,12 +33,9 @@ pub struct Arena {
 
 impl Arena {
     pub(crate) fn over(memory: SharedMemory) -> Result<Self, Error> {
-        let pages = (memory.capacity() - ENTRIES_AT) / PAGE;
-        // Each page has an entry of eight bytes and a link of four.
-        let tables = (pages * 12).next_multiple_of(PAGE);
         Ok(Arena {
             file: memory.id(),
-            blocks_at: (ENTRIES_AT + tables) / PAGE,
+            blocks_at: blocks_at(memory.capacity()),
             memory,
             me: AtomicU32::new(0),
             handles: WordLock::new(Handles::default()),
@@ -52,6 +47,18 @@ impl Arena {
     /// Returns the memory.
     pub(crate) fn memory(&self) -> &SharedMemory {
         &self.memory
+    }
+
+    /// Maps a range that other processes may have written to, unless this process has mapped it already.
+    ///
+    /// # Errors
+    /// This process may not have the addresses.
+    #[inline]
+    pub(crate) fn reach(&self, offset: usize, length: usize) -> Result<(), Error> {
+        match self.memory.holds(offset, length) {
+            true => Ok(()),
+            false => Err(Error::OutOfReach { bytes: length }),
+        }
     }
 
     pub(crate) fn file(&self) -> FileId {
@@ -106,12 +113,12 @@ impl Arena {
         CELLS_AT + id.number() as usize * CELL
     }
 
-    /// Returns the record at `offset` in the fixed part.
+    /// Returns the record at `offset`, in the part before the blocks or in a block that this process has mapped.
     #[inline]
     pub(crate) fn fixed<T: Shared>(&self, offset: usize) -> &T {
         let place = self.memory.at(offset);
-        // The fixed part ends before the smallest arena does, and its records are aligned: see `layout.rs`.
-        place.unwrap_or_else(|| unreachable!("a record of the fixed part lies outside of the arena"))
+        // That part ends before the smallest arena does, is mapped from the beginning, and its records are aligned: see `layout.rs`.
+        place.unwrap_or_else(|| unreachable!("a record lies outside of what is mapped of the arena"))
     }
 
     /// Holds one of the arena's own locks for a few instructions. `repair` runs first if the last owner died while it held it.

@@ -75,7 +75,7 @@ impl Arena {
     /// Allocates a block of at least `bytes` bytes for `owner`. Its contents are not defined.
     ///
     /// # Errors
-    /// The arena has no room for it. Nothing has changed.
+    /// The arena has no room for it, or this process may not have the addresses for it. Nothing has changed.
     pub fn allocate(&self, bytes: usize, owner: Owner) -> Result<Block, Error> {
         self.allocate_first(bytes, usize::MAX, owner)
             .map(|(block, _)| block)
@@ -114,16 +114,16 @@ impl Arena {
         self.note_use(pages(order));
         let _blocks = self.lock_blocks();
         let at_the_top = match list.get() {
-            0 => self.page_at_the_top(order, entry_of(order, used, owner)),
+            0 => self.page_at_the_top(order, entry_of(order, used, owner))?,
             _ => None,
         };
         let page = match at_the_top {
             Some(page) => page,
             None if list.get() == 0 && !self.regroup(order) => return Err(Error::Full { bytes }),
             None => {
-                let page = list.get() - 1;
+                let (before, page) = self.free_block(list, order)?;
                 warm = warm_of(self.entry(page).get());
-                list.set(self.link(page).get());
+                before.set(self.link(page).get());
                 step::at("block.unlinked");
                 self.count_warm(|all| all.saturating_sub(warm));
                 self.entry(page).set(entry_of(order, used.max(warm), owner));
@@ -134,20 +134,39 @@ impl Arena {
         Ok((self.block(page, order), warm as usize * PAGE))
     }
 
-    /// Takes pages that no block has had. The caller holds the blocks.
-    fn page_at_the_top(&self, order: u64, entry: u64) -> Option<u32> {
+    /// Finds a block on the list, which is not empty: the first one, or, if this process may not have the addresses for
+    /// it, the first one that it has mapped already. Returns the link that leads to it, and its page. The caller holds
+    /// the blocks.
+    fn free_block<'a>(&'a self, list: &'a Field32, order: u64) -> Result<(&'a Field32, u32), Error> {
+        let first = self.block(list.get() - 1, order);
+        let outcome = self.reach(first.offset, first.length);
+        let mut before = list;
+        while outcome.is_err() && before.get() != 0 {
+            let block = self.block(before.get() - 1, order);
+            if self.memory().has_mapped(block.offset, block.length) {
+                return Ok((before, before.get() - 1));
+            }
+            before = self.link(before.get() - 1);
+        }
+        outcome.map(|()| (list, list.get() - 1))
+    }
+
+    /// Takes pages that no block has had, if there are so many. The caller holds the blocks.
+    fn page_at_the_top(&self, order: u64, entry: u64) -> Result<Option<u32>, Error> {
         let top = &self.header().top;
         // Relaxed: it changes under the lock only.
         let page = top.load(Ordering::Relaxed);
-        let end = page.checked_add(pages(order))?;
-        if end > self.pages_of_blocks() {
-            return None;
-        }
+        let end = page.checked_add(pages(order));
+        let Some(end) = end.filter(|&end| end <= self.pages_of_blocks()) else {
+            return Ok(None);
+        };
+        let block = self.block(page, order);
+        self.reach(block.offset, block.length)?;
         self.entry(page).set(entry);
         step::at("block.entered");
         // Release pairs with the Acquire in `owned`: each page below the top has its entry.
         top.store(end, Ordering::Release);
-        Some(page)
+        Ok(Some(page))
     }
 
     /// Frees a block that its owner has given up. Gives its pages back to the system, unless the family keeps them.

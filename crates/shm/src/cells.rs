@@ -285,7 +285,7 @@ pub(crate) struct Log {
     pub(crate) tail: AtomicU64,
     /// The `Bounds` of the segment in which the tail is.
     pub(crate) segment: AtomicU64,
-    /// The unit at which the spare segment begins, 0 if there is none.
+    /// The unit at which the spare segment begins, 0 if there is none. In a ranking, the last unit of its segments.
     pub(crate) spare: AtomicU32,
     /// The count of the head that a writer saw last.
     pub(crate) head_seen: AtomicU32,

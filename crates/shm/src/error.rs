@@ -19,6 +19,11 @@ pub enum Error {
         /// How many bytes were asked for.
         bytes: usize,
     },
+    /// This process may not have the addresses for that many bytes of the arena.
+    OutOfReach {
+        /// How many bytes were to be mapped.
+        bytes: usize,
+    },
     /// The arena has as many objects as it can have.
     TooManyObjects,
     /// The family has as many processes as it can have.
@@ -61,6 +66,10 @@ impl fmt::Display for Error {
         match self {
             Error::Kernel(error) => write!(f, "the kernel refused shared memory: {error}"),
             Error::Full { bytes } => write!(f, "the shared memory has no room for {bytes} bytes"),
+            Error::OutOfReach { bytes } => write!(
+                f,
+                "the process may not have the addresses for {bytes} bytes of shared memory"
+            ),
             Error::TooManyObjects => f.write_str("the shared memory has no room for another object"),
             Error::TooManyProcesses => f.write_str("the family of processes has no room for another one"),
             Error::NotAnArena => {

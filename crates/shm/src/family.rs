@@ -10,7 +10,7 @@ use interlock_wait::fork::{self, Forks};
 use crate::arena::Arena;
 use crate::error::Error;
 use crate::keeper;
-use crate::layout::{LARGEST, MAGIC, SMALLEST};
+use crate::layout::{LARGEST, MAGIC, SMALLEST, first_part};
 use crate::name::Name;
 
 /// The arenas of this process, in a list that only grows: a process is in one or a few families.
@@ -63,12 +63,12 @@ impl Arena {
     pub fn create() -> Result<Arc<Self>, Error> {
         let mut capacity = LARGEST;
         let memory = loop {
-            match SharedMemory::create("interlock", capacity) {
+            match SharedMemory::create("interlock", capacity, first_part) {
                 Ok(memory) if capacity == LARGEST || capacity == SMALLEST => break memory,
                 Ok(allowed) => {
                     drop(allowed);
                     capacity /= 2;
-                    break SharedMemory::create("interlock", capacity)?;
+                    break SharedMemory::create("interlock", capacity, first_part)?;
                 }
                 Err(_) if capacity > SMALLEST => capacity /= 2,
                 Err(error) => return Err(error.into()),
@@ -93,7 +93,7 @@ impl Arena {
     /// # Errors
     /// The descriptor is no arena of this version, there is no room for it, or the slot is not reserved any more.
     pub fn adopt(number: i32, name: Name) -> Result<Arc<Self>, Error> {
-        let memory = SharedMemory::adopt(number)?;
+        let memory = SharedMemory::adopt(number, first_part)?;
         let file = memory.id();
         if let Some(known) = find(|arena| arena.file() == file) {
             return Ok(known);

@@ -49,11 +49,28 @@ pub(crate) const OBJECTS: usize = 1 << 17;
 /// For each page of the blocks, the entry of the block that begins there.
 pub(crate) const ENTRIES_AT: usize = CELLS_AT + OBJECTS * CELL;
 
-/// The smallest and the largest arena, in bytes. Pages that were never written to take no memory, but they take
-/// addresses. If this process's limits don't allow the largest size, the arena takes at most half of what they
-/// allow.
+/// The smallest and the largest arena, in bytes. Pages that were never written to take no memory, and a process maps
+/// only what it uses: but for the records of the fixed part, and the entries and links of all pages, which take 208 MiB
+/// in the largest arena. If this process's limits don't allow that, the arena is smaller.
 pub(crate) const SMALLEST: usize = 1 << 28;
-pub(crate) const LARGEST: usize = 1 << 36;
+pub(crate) const LARGEST: usize = 1 << 35;
+
+/// How many bytes of blocks a process maps from the beginning.
+const FIRST_BLOCKS: usize = 16 << 20;
+
+/// Returns at which page the blocks begin, in an arena of `capacity` bytes.
+pub(crate) fn blocks_at(capacity: usize) -> usize {
+    let pages = capacity.saturating_sub(ENTRIES_AT) / PAGE;
+    // Each page has an entry of eight bytes and a link of four.
+    let tables = (pages * 12).next_multiple_of(PAGE);
+    (ENTRIES_AT + tables) / PAGE
+}
+
+/// Returns how much of an arena of `capacity` bytes a process maps from the beginning: everything before the blocks,
+/// which is used without a look whether it is there, and the first blocks.
+pub(crate) fn first_part(capacity: usize) -> usize {
+    blocks_at(capacity) * PAGE + FIRST_BLOCKS
+}
 
 /// The first record of the arena.
 #[repr(C)]

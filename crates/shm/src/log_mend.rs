@@ -17,14 +17,14 @@ impl LogView<'_> {
     /// writer lock. If this fails, the log stays `dirty`.
     ///
     /// # Errors
-    /// `context` ended the wait for the reader lock.
+    /// `context` ended the wait for the reader lock, or this process may not have the addresses for the log.
     #[cold]
     pub(crate) fn mend(&self, context: &mut WaitContext<'_>) -> Result<(), Error> {
         let LogView { arena, id, log, .. } = *self;
         let _reader = self.hold(&log.reader, context)?;
         step::at("queue.mending");
         let owned = arena.owned(Owner::Object(id));
-        let linked = self.linked(&owned);
+        let linked = self.linked(&owned)?;
         for block in owned.iter().filter(|block| !linked.contains(&block.offset)) {
             drop(OwnBlock::take(arena, *block));
             step::at("queue.orphan");
@@ -41,7 +41,7 @@ impl LogView<'_> {
     }
 
     /// Returns the offsets of the blocks that the log links to.
-    fn linked(&self, owned: &[Block]) -> HashSet<usize> {
+    fn linked(&self, owned: &[Block]) -> Result<HashSet<usize>, Error> {
         // Relaxed: it changes under the locks that the caller holds.
         let spare = self.log.spare.load(Ordering::Relaxed) as usize * UNIT;
         let (head, tail) = (self.head(), self.tail());
@@ -50,18 +50,18 @@ impl LogView<'_> {
         let mut at = head.at;
         // No position occurs twice between the two.
         while at != tail.at {
-            let mut record = self.record(at);
+            let mut record = self.record(at)?;
             while let Record::Jump { next, .. } = record {
                 linked.insert(next as usize * UNIT);
                 at = next;
-                record = self.record(at);
+                record = self.record(at)?;
             }
             if let Record::Block { block, .. } = record {
                 linked.insert(block.offset);
             }
             at += record.units();
         }
-        linked
+        Ok(linked)
     }
 }
 

@@ -51,12 +51,17 @@ impl Record {
 
 impl LogView<'_> {
     /// Returns the record that begins at `at`.
+    ///
+    /// # Errors
+    /// This process may not have the addresses for it.
     #[inline]
-    pub(crate) fn record(&self, at: u32) -> Record {
+    pub(crate) fn record(&self, at: u32) -> Result<Record, Error> {
         let memory = self.arena.memory();
         let offset = at as usize * UNIT;
         let mut header = [0; HEADER];
-        memory.read(offset, &mut header);
+        if !memory.read(offset, &mut header) {
+            return Err(Error::OutOfReach { bytes: HEADER });
+        }
         let header = u64::from_le_bytes(header);
         let (kind, value) = ((header >> 32) as u32, header as u32);
         let offset = offset + HEADER;
@@ -64,27 +69,39 @@ impl LogView<'_> {
             JUMP => {
                 let mut first = [0; 4];
                 memory.read(offset, &mut first);
-                Record::Jump {
+                Ok(Record::Jump {
                     first: u32::from_le_bytes(first),
                     next: value,
-                }
+                })
             }
             BLOCK => self.block_record(offset),
-            _ => Record::Bytes {
+            _ => Ok(Record::Bytes {
                 offset,
                 length: value as usize,
-            },
+            }),
         }
     }
 
-    /// Takes the next message by `read`. The caller knows that there is one.
+    /// Takes the next message by `read`. The caller knows that there is one. If this process may not have the addresses
+    /// for it, it stays.
     #[inline]
-    pub(crate) fn take<T, E>(
+    pub(crate) fn take<T, E: From<Error>>(
         &self,
         mut reader: Reader<'_>,
         read: impl FnOnce(Message<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let record = reader.peek();
+        let record = reader.peek()?;
+        self.take_record(reader, record, read)
+    }
+
+    /// Takes the message of `record`, which the reader has found.
+    #[inline]
+    pub(crate) fn take_record<T, E>(
+        &self,
+        mut reader: Reader<'_>,
+        record: Record,
+        read: impl FnOnce(Message<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         reader.advance(record);
         match record {
             Record::Block { block, length } => {
@@ -111,17 +128,19 @@ impl LogView<'_> {
         self.log.putters.wake(taken);
     }
 
-    fn block_record(&self, at: usize) -> Record {
+    fn block_record(&self, at: usize) -> Result<Record, Error> {
         let number = |at: usize| {
             let mut bytes = [0; 8];
-            self.arena.memory().read(at, &mut bytes);
-            u64::from_le_bytes(bytes) as usize
+            match self.arena.memory().read(at, &mut bytes) {
+                true => Ok(u64::from_le_bytes(bytes) as usize),
+                false => Err(Error::OutOfReach { bytes: bytes.len() }),
+            }
         };
-        let (offset, length) = (number(at), number(at + 8));
+        let (offset, length) = (number(at)?, number(at + 8)?);
         // A record always links to a block of the object.
         let block =
             (self.arena.block_at(offset)).unwrap_or_else(|| unreachable!("a message leads to no block"));
-        Record::Block { block, length }
+        Ok(Record::Block { block, length })
     }
 }
 
@@ -177,12 +196,28 @@ impl<'a> Reader<'a> {
 
     /// Returns the record of the next message. The caller knows that there is one, and reads it by
     /// [`advance`](Self::advance).
+    ///
+    /// # Errors
+    /// This process may not have the addresses for the message.
     #[inline]
-    pub(crate) fn peek(&mut self) -> Record {
+    pub(crate) fn peek(&mut self) -> Result<Record, Error> {
+        let record = self.find()?;
+        let (offset, length) = match record {
+            Record::Bytes { offset, length } => (offset, length),
+            Record::Block { block, .. } => (block.offset, block.length),
+            Record::Jump { .. } => (0, 0),
+        };
+        self.view.arena.reach(offset, length)?;
+        Ok(record)
+    }
+
+    /// Like [`peek`](Self::peek), also for a message whose bytes this process can't map.
+    #[inline]
+    pub(crate) fn find(&mut self) -> Result<Record, Error> {
         loop {
-            let record = self.view.record(self.head.at);
+            let record = self.view.record(self.head.at)?;
             let Record::Jump { first, next } = record else {
-                return record;
+                return Ok(record);
             };
             self.leave(first);
             self.head.at = next;
@@ -245,10 +280,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes all messages without reading them.
-    pub(crate) fn drain(&mut self) {
+    ///
+    /// # Errors
+    /// This process may not have the addresses for one. All of them stay.
+    pub(crate) fn drain(&mut self) -> Result<(), Error> {
         let mut blocks = Vec::new();
         while !self.is_empty() {
-            let record = self.peek();
+            let record = self.find()?;
             self.advance(record);
             if let Record::Block { block, .. } = record {
                 blocks.push(block);
@@ -259,5 +297,6 @@ impl<'a> Reader<'a> {
             let block = self.receive(block);
             self.retired.push(block);
         }
+        Ok(())
     }
 }

@@ -32,7 +32,10 @@ impl<'a> LogView<'a> {
         if self.log.dirty.load(Ordering::Relaxed) != 0 {
             self.mend(context)?;
         }
-        Ok(Writer::new(*self, held))
+        let writer = Writer::new(*self, held);
+        let Bounds { first, .. } = writer.bounds;
+        (self.arena).reach(first as usize * UNIT, writer.bounds.bytes())?;
+        Ok(writer)
     }
 }
 
@@ -146,7 +149,8 @@ impl<'a> Writer<'a> {
             _ => log.spare.swap(0, Ordering::Acquire),
         };
         if let Some(block) = arena.block_at(spare as usize * UNIT) {
-            if (size / 2..=size * 2).contains(&block.length) && block.length >= least + UNIT {
+            let fits = (size / 2..=size * 2).contains(&block.length) && block.length >= least + UNIT;
+            if fits && arena.memory().holds(block.offset, block.length) {
                 return Ok(Bounds::of_block(block));
             }
             drop(OwnBlock::take(arena, block));

@@ -240,7 +240,7 @@ impl OrderedQueue {
         let view = self.view();
         let mut store = self.lock(context)?;
         let dropped = match &mut store {
-            Store::Stack(stack) => stack.clear(),
+            Store::Stack(stack) => stack.clear()?,
             Store::Ranking(ranking) => ranking.clear(),
         };
         drop(store);

@@ -310,6 +310,26 @@ impl Queue {
         self.view().awaited(side, self.most())
     }
 
+    /// Takes the first message, also if [`get_with`](Self::get_with) fails because this process may not have the
+    /// addresses for it. `look` can [read](Message::read) from it.
+    ///
+    /// # Errors
+    /// `context` ended the wait, or the queue is shut down.
+    #[cold]
+    pub fn take_unmapped<T>(
+        &self,
+        context: &mut WaitContext<'_>,
+        look: impl FnOnce(Message<'_>) -> T,
+    ) -> Result<T, Error> {
+        let mut slept = false;
+        let outcome = self.reader(context, &mut slept).and_then(|mut reader| {
+            let record = reader.find()?;
+            (self.view()).take_record(reader, record, |message| Ok(look(message)))
+        });
+        self.view().after_get(slept);
+        outcome
+    }
+
     /// Shuts the queue down: nothing can be put any more, and the waits of putters end.
     ///
     /// # Errors
@@ -342,7 +362,7 @@ impl Queue {
         let view = self.view();
         let mut reader = view.lock_reader(context)?;
         let before = reader.count();
-        reader.drain();
+        reader.drain()?;
         let dropped = reader.count().wrapping_sub(before);
         drop(reader);
         view.log.putters.wake(dropped);
@@ -427,7 +447,7 @@ impl Queue {
         }
     }
 
-    fn take_many<E>(
+    fn take_many<E: From<Error>>(
         &self,
         mut reader: Reader<'_>,
         most: usize,
@@ -435,7 +455,11 @@ impl Queue {
     ) -> Result<usize, E> {
         let mut taken = 0;
         while taken < most && !reader.is_empty() {
-            let record = reader.peek();
+            let record = match reader.peek() {
+                Ok(record) => record,
+                Err(error) if taken == 0 => return Err(error.into()),
+                Err(_) => break,
+            };
             let Record::Bytes { offset, length } = record else {
                 if taken == 0 {
                     return self.view().take(reader, read).map(|()| 1);

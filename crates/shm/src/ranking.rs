@@ -65,6 +65,8 @@ impl<'a> Ranking<'a> {
     pub(crate) fn lock(view: LogView<'a>, context: &mut WaitContext<'_>) -> Result<Self, Error> {
         let held = view.hold(&view.log.writer, context)?;
         // These are relaxed: they change under the lock.
+        let last = view.log.spare.load(Ordering::Relaxed);
+        view.arena.reach(0, (last as usize + 1) * UNIT)?;
         let root = Bounds::of_word(view.log.segment.load(Ordering::Relaxed)).first;
         let first = Place::of_word(view.log.tail.load(Ordering::Relaxed)); // Relaxed: as above
         let mut list = List { view, first, root };
@@ -110,7 +112,7 @@ impl<'a> Ranking<'a> {
 
     /// Gets the first message by `read`. The caller knows that there is one. Calls `after` when the message is
     /// taken and the lock is released.
-    pub(crate) fn pop<T, E>(
+    pub(crate) fn pop<T, E: From<Error>>(
         mut self,
         read: impl FnOnce(Message<'_>) -> Result<T, E>,
         after: impl FnOnce(),
@@ -120,6 +122,7 @@ impl<'a> Ranking<'a> {
         let length = self.list.field(at, 0).get();
         if length == IN_BLOCK {
             let (block, length) = self.list.block_of(at);
+            arena.reach(block.offset, block.length)?;
             self.list.unlink(at);
             let block = OwnBlock::take(arena, block);
             step::at("ranking.received");
@@ -146,6 +149,7 @@ impl<'a> Ranking<'a> {
         self.list.publish(0, 0);
         // Nothing links to their segments and blocks now.
         self.list.mend();
+        self.list.note_last(None);
         count
     }
 
@@ -161,6 +165,7 @@ impl<'a> Ranking<'a> {
         (FREE..FREE + SIZES).for_each(|size| list.word(size).set(0));
         list.take_new_places_in(kept.map(Bounds::of_block));
         list.word(OTHERS).set(0);
+        list.note_last(kept.map(Bounds::of_block));
         let root = list.root as usize * UNIT;
         for block in arena.owned(Owner::Object(id)) {
             if block.offset != root && Some(block) != kept {
@@ -310,6 +315,7 @@ impl List<'_> {
         step::at("ranking.root");
         let bounds = Bounds::of_block(block);
         self.root = bounds.first;
+        self.note_last(None);
         (HEADS..=SEED).for_each(|number| self.word(number).set(0));
         self.take_new_places_in(None);
         // Relaxed: the lock orders it.
@@ -331,17 +337,34 @@ impl List<'_> {
         self.word(LAST).set(last);
     }
 
+    /// Notes in which unit the last of the segments ends, for processes that have to map them all: `segment`, or that
+    /// of the root, if this is behind it.
+    fn note_last(&self, segment: Option<Bounds>) {
+        let root = match self.root {
+            0 => 0,
+            root => root + (FIRST_SEGMENT / UNIT) as u32 - 1,
+        };
+        let last = segment.map_or(root, |segment| segment.last.max(root));
+        // Relaxed: the lock orders it.
+        self.view.log.spare.store(last, Ordering::Relaxed);
+    }
+
     /// Adds a segment with room for `units` units.
     fn add_segment(&self, units: usize) -> Result<(), Error> {
         let LogView { arena, id, .. } = self.view;
-        let last = self.word(SEGMENT).get();
+        let segment = self.word(SEGMENT).get();
         let length = arena
-            .block_at(last as usize * UNIT)
+            .block_at(segment as usize * UNIT)
             .map_or(FIRST_SEGMENT, |block| block.length);
         let bytes = (units * UNIT * 2).max(length * 2);
         let block = arena.allocate(bytes.clamp(FIRST_SEGMENT, LARGEST_SEGMENT), Owner::Object(id))?;
+        // Relaxed: the lock orders it.
+        let last = (self.view.log.spare).load(Ordering::Relaxed);
+        if Bounds::of_block(block).last > last {
+            self.note_last(Some(Bounds::of_block(block)));
+        }
         step::at("ranking.segment");
-        if last != 0 {
+        if segment != 0 {
             self.word(OTHERS).set(self.word(OTHERS).get() + 1);
         }
         self.take_new_places_in(Some(Bounds::of_block(block)));

@@ -48,27 +48,29 @@ impl Record {
 }
 
 impl LogView<'_> {
-    fn two_words(&self, at: u32, skip: usize) -> [u32; 2] {
+    fn two_words(&self, at: u32, skip: usize) -> Result<[u32; 2], Error> {
         let mut bytes = [0; 8];
-        self.arena.memory().read(at as usize * UNIT + skip, &mut bytes);
+        if !self.arena.memory().read(at as usize * UNIT + skip, &mut bytes) {
+            return Err(Error::OutOfReach { bytes: bytes.len() });
+        }
         let word = u64::from_le_bytes(bytes);
-        [word as u32, (word >> 32) as u32]
+        Ok([word as u32, (word >> 32) as u32])
     }
 
-    fn stack_record(&self, at: u32) -> Record {
-        let [length, below] = self.two_words(at, 0);
-        Record { length, below }
+    fn stack_record(&self, at: u32) -> Result<Record, Error> {
+        let [length, below] = self.two_words(at, 0)?;
+        Ok(Record { length, below })
     }
 
-    fn block_of(&self, at: u32) -> (Block, usize) {
+    fn block_of(&self, at: u32) -> Result<(Block, usize), Error> {
         let number = |skip: usize| {
-            let [low, high] = self.two_words(at, HEADER + skip);
-            (u64::from(high) << 32 | u64::from(low)) as usize
+            let [low, high] = self.two_words(at, HEADER + skip)?;
+            Ok::<_, Error>((u64::from(high) << 32 | u64::from(low)) as usize)
         };
-        let block = self.arena.block_at(number(0));
+        let block = self.arena.block_at(number(0)?);
         // A record always links to a block of the object.
         let block = block.unwrap_or_else(|| unreachable!("a message leads to no block"));
-        (block, number(8))
+        Ok((block, number(8)?))
     }
 }
 
@@ -79,11 +81,12 @@ impl<'a> Stack<'a> {
         let held = view.hold(&view.log.writer, context)?;
         // Relaxed: the lock orders it.
         if view.log.dirty.load(Ordering::Relaxed) != 0 {
-            view.mend_stack();
+            view.mend_stack()?;
         }
         // These are relaxed: they change under the lock.
         let tail = Place::of_word(view.log.tail.load(Ordering::Relaxed));
         let bounds = Bounds::of_word(view.log.segment.load(Ordering::Relaxed));
+        (view.arena).reach(bounds.first as usize * UNIT, bounds.bytes())?;
         Ok(Stack {
             view,
             tail,
@@ -138,7 +141,7 @@ impl<'a> Stack<'a> {
         // (The end of the arena is one more than the last position.)
         let at = match self.tail.at {
             0 => u64::from(self.bounds.first) + 1,
-            at => u64::from(at) + u64::from(self.view.stack_record(at).units()),
+            at => u64::from(at) + u64::from(self.view.stack_record(at)?.units()),
         };
         if self.bounds.first != 0 && at + u64::from(units) <= u64::from(self.bounds.last) + 1 {
             return Ok(at as u32);
@@ -146,12 +149,12 @@ impl<'a> Stack<'a> {
         // Relaxed: the lock orders it.
         let spare = log.spare.swap(0, Ordering::Relaxed);
         let least = (units as usize + 1) * UNIT;
-        let spare = (arena.block_at(spare as usize * UNIT)).and_then(|block| match block.length >= least {
-            true => Some(block),
-            false => {
-                drop(OwnBlock::take(arena, block));
-                None
+        let spare = (arena.block_at(spare as usize * UNIT)).and_then(|block| {
+            if block.length >= least && arena.memory().holds(block.offset, block.length) {
+                return Some(block);
             }
+            drop(OwnBlock::take(arena, block));
+            None
         });
         let size = (least.next_power_of_two() * 8).max(self.bounds.bytes() * 2);
         let block = match spare {
@@ -173,17 +176,18 @@ impl<'a> Stack<'a> {
 
     /// Gets the message on the top by `read`. The caller knows that there is one. Calls `after` when the message is
     /// taken and the lock is released.
-    pub(crate) fn pop<T, E>(
+    pub(crate) fn pop<T, E: From<Error>>(
         mut self,
         read: impl FnOnce(Message<'_>) -> Result<T, E>,
         after: impl FnOnce(),
     ) -> Result<T, E> {
         let LogView { arena, .. } = self.view;
         let at = self.tail.at;
-        let record = self.view.stack_record(at);
+        let record = self.view.stack_record(at)?;
         if record.length == IN_BLOCK {
-            let (block, length) = self.view.block_of(at);
-            self.leave(record);
+            let (block, length) = self.view.block_of(at)?;
+            arena.reach(block.offset, block.length)?;
+            self.leave(record)?;
             let block = OwnBlock::take(arena, block);
             step::at("stack.received");
             drop(self);
@@ -192,34 +196,35 @@ impl<'a> Stack<'a> {
         }
         let offset = at as usize * UNIT + HEADER;
         let read = read(Message::between(arena, offset, record.length as usize))?;
-        self.leave(record);
+        self.leave(record)?;
         drop(self);
         after();
         Ok(read)
     }
 
     /// Drops all messages. Returns how many there were.
-    pub(crate) fn clear(&mut self) -> u32 {
+    pub(crate) fn clear(&mut self) -> Result<u32, Error> {
         let count = self.tail.count;
         self.bounds = NOWHERE;
         self.publish(0, 0);
         // Nothing links to their segments and blocks now.
-        self.view.mend_stack();
-        count
+        self.view.mend_stack()?;
+        Ok(count)
     }
 
     /// Takes the message on the top, which is `record`.
-    fn leave(&mut self, record: Record) {
+    fn leave(&mut self, record: Record) -> Result<(), Error> {
         let left = self.bounds;
         let is_left = record.below != 0 && !left.holds(record.below);
         if is_left {
-            let [last, first] = self.view.two_words(left.first, 0);
+            let [last, first] = self.view.two_words(left.first, 0)?;
             self.bounds = Bounds { first, last };
         }
         self.publish(record.below, self.tail.count - 1);
         if is_left {
             self.retire(left);
         }
+        Ok(())
     }
 
     /// Gives up a segment that is not needed any more: makes it the spare one, or frees it. Returns [`NOWHERE`].
@@ -270,7 +275,7 @@ impl LogView<'_> {
     /// Frees the blocks that nothing links to, computes the segment again, and counts a put that was not counted.
     /// The caller holds the lock.
     #[cold]
-    fn mend_stack(&self) {
+    fn mend_stack(&self) -> Result<(), Error> {
         let LogView { arena, id, log, .. } = *self;
         step::at("stack.mending");
         let owned = arena.owned(Owner::Object(id));
@@ -283,9 +288,9 @@ impl LogView<'_> {
         let mut linked = vec![log.spare.load(Ordering::Relaxed) as usize * UNIT];
         let (mut at, mut segment) = (top.at, NOWHERE);
         while at != 0 {
-            let record = self.stack_record(at);
+            let record = self.stack_record(at)?;
             if record.length == IN_BLOCK {
-                linked.push(self.block_of(at).0.offset);
+                linked.push(self.block_of(at)?.0.offset);
             }
             // Most records are in the segment of the record above.
             if !segment.holds(at)
@@ -310,5 +315,6 @@ impl LogView<'_> {
         self.note_puts();
         // Relaxed: the lock orders it.
         log.dirty.store(0, Ordering::Relaxed);
+        Ok(())
     }
 }

@@ -143,7 +143,11 @@ impl Storage {
 
     /// Returns the address of the bytes in this process, valid as long as `self` lives. The program has to order
     /// the concurrent accesses of threads and processes.
-    pub fn address(&self) -> Option<NonNull<u8>> {
-        self.object.arena().memory().address(self.offset, self.length)
+    ///
+    /// # Errors
+    /// This process may not have the addresses for it.
+    pub fn address(&self) -> Result<NonNull<u8>, Error> {
+        let address = (self.object.arena().memory()).address(self.offset, self.length);
+        address.ok_or(Error::OutOfReach { bytes: self.length })
     }
 }

@@ -31,8 +31,8 @@ fn close(number: i32) -> File {
 
 #[test]
 fn memory_goes_on_without_its_descriptor_c423() {
-    let memory = SharedMemory::create("test", 1 << 20).unwrap();
-    let other = SharedMemory::adopt(memory.descriptor().unwrap()).unwrap();
+    let memory = SharedMemory::create("test", 1 << 20, |all| all).unwrap();
+    let other = SharedMemory::adopt(memory.descriptor().unwrap(), |all| all).unwrap();
     let (number, id) = (memory.descriptor().unwrap(), memory.id());
     memory.write(4096, &[7; 8192]);
     let file = close(number);

@@ -101,7 +101,7 @@ fn nothing_is_refused_for_what_the_dead_had_c231() {
     let arena = arena();
     let mine = || Owner::Process(arena.me());
     let child = Child::run(|| {
-        let _ = arena.allocate(32 << 30, mine()).unwrap();
+        let _ = arena.allocate(16 << 30, mine()).unwrap();
         // (They are not dropped.)
         while let Ok(lock) = Lock::new(&arena, OnOwnerDeath::Tell) {
             std::mem::forget(lock);
@@ -114,12 +114,12 @@ fn nothing_is_refused_for_what_the_dead_had_c231() {
         Err(Error::TooManyObjects)
     ));
     assert!(matches!(
-        arena.allocate(32 << 30, mine()),
+        arena.allocate(16 << 30, mine()),
         Err(Error::Full { .. })
     ));
     child.kill();
     eventually("it has ended", || child.has_ended());
-    let block = arena.allocate(32 << 30, mine()).unwrap();
+    let block = arena.allocate(16 << 30, mine()).unwrap();
     arena.free(block);
     assert!(Lock::new(&arena, OnOwnerDeath::Tell).is_ok());
 }
@@ -127,14 +127,14 @@ fn nothing_is_refused_for_what_the_dead_had_c231() {
 /// Takes the largest possible blocks until there is no room, and frees them.
 fn fill(arena: &Arc<Arena>) {
     let mut blocks = Vec::new();
-    let mut bytes: usize = 64 << 30;
+    let mut bytes: usize = 32 << 30;
     while bytes >= 4096 {
         match arena.allocate(bytes, Owner::Process(arena.me())) {
             Ok(block) => blocks.push(block),
             Err(_) => bytes /= 2,
         }
     }
-    assert!(arena.used_bytes() > 60 << 30);
+    assert!(arena.used_bytes() > 30 << 30);
     blocks.into_iter().for_each(|block| arena.free(block));
 }
 
@@ -142,11 +142,11 @@ fn fill(arena: &Arc<Arena>) {
 fn serve_for_any_size(arena: &Arc<Arena>) {
     let mine = Owner::Process(arena.me());
     for (bytes, count) in [
-        (1 << 30, 63),
-        (7 << 30, 7),
-        (32 << 30, 1),
-        (3 << 30, 15),
-        (32 << 30, 1),
+        (1 << 30, 31),
+        (7 << 30, 3),
+        (16 << 30, 1),
+        (3 << 30, 7),
+        (16 << 30, 1),
     ] {
         let blocks: Vec<_> = (0..count).map(|_| arena.allocate(bytes, mine).unwrap()).collect();
         let mut places: Vec<_> = blocks

@@ -36,12 +36,29 @@ impl<H: Send> Inner<H> {
                 },
             );
             for (trailer, bytes) in batch {
-                receive(state, finished, trailer, bytes);
+                let failed = trailer.kind == Kind::Failed;
+                receive(state, finished, trailer, Answer::Given(Given { bytes, failed }));
             }
-            if taken.is_err() {
-                break;
+            match taken {
+                Ok(_) => {}
+                Err(error @ interlock_shm::Error::OutOfReach { .. }) => {
+                    self.refuse_answer(state, finished, error);
+                }
+                Err(_) => break,
             }
         }
+    }
+
+    /// Takes an answer that this process can't map, and fails its call.
+    #[cold]
+    fn refuse_answer(&self, state: &mut State<H>, finished: &mut Finished<H>, error: interlock_shm::Error) {
+        let trailer = |message: Message<'_>| message.last().map(Trailer::from_bytes);
+        let context = &mut WaitContext::until(Deadline::PASSED);
+        let Ok(Some(trailer)) = self.answers.take_unmapped(context, trailer) else {
+            return;
+        };
+        let refused = Answer::NotSent(error);
+        receive(state, finished, trailer, refused);
     }
 
     /// Hands calls to workers that have room.
@@ -136,7 +153,7 @@ fn read(message: Message<'_>) -> Option<(Trailer, Bytes)> {
     Some((trailer, bytes))
 }
 
-fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, trailer: Trailer, bytes: Bytes) {
+fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, trailer: Trailer, answer: Answer) {
     let Some(Some(worker)) = place_of(&mut state.workers, trailer.seat as usize) else {
         return;
     };
@@ -153,7 +170,11 @@ fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, trailer: Trailer
             let back = worker.take_back();
             state.returned.extend(back);
         }
-        Kind::Refuses => worker.refusal = Some(bytes.with(<[u8]>::to_vec)),
+        Kind::Refuses => {
+            if let Answer::Given(Given { bytes, .. }) = answer {
+                worker.refusal = Some(bytes.with(<[u8]>::to_vec));
+            }
+        }
         Kind::Returned | Kind::Failed => {
             let call = worker.answered(trailer.number);
             let next = worker.handed.front();
@@ -162,8 +183,7 @@ fn receive<H>(state: &mut State<H>, finished: &mut Finished<H>, trailer: Trailer
             worker.busy += trailer.nanos;
             state.learn(trailer.nanos);
             if let Some(call) = call {
-                let failed = trailer.kind == Kind::Failed;
-                finished.push(call, Answer::Given(Given { bytes, failed }));
+                finished.push(call, answer);
             }
         }
     }

@@ -13,13 +13,13 @@ use interlock_wait::primitive::Arc;
 use interlock_wait::{Deadline, WordLock, fork};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCFunction, PyDict, PyTuple};
+use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use super::answer::Answer;
 use super::remote_call::{RemoteHost, never_ends};
 use crate::imported::Imported;
 use crate::lifecycle::thread;
-use crate::multiprocessing::{Incoming, Loadable, MessageView, exit_code, plain_call};
+use crate::multiprocessing::{Incoming, Loadable, MessageView, bytes_like, exit_code, plain_call};
 use crate::raw::intern;
 use crate::{blocking, errors};
 
@@ -90,7 +90,7 @@ impl Sent {
             let payload = call.take_payload();
             Ok(match plain_call::described(py, &payload)? {
                 Some(call) => call.into_any().unbind(),
-                None => PyBytes::new(py, payload.get(1..).unwrap_or_default())
+                None => bytes_like(py, payload.get(1..).unwrap_or_default())?
                     .into_any()
                     .unbind(),
             })
@@ -170,7 +170,7 @@ impl Sent {
 
 fn view(py: Python<'_>, bytes: Bytes) -> PyResult<Py<PyAny>> {
     match bytes {
-        Bytes::Copied(bytes) => Ok(PyBytes::new(py, &bytes).into_any().unbind()),
+        Bytes::Copied(bytes) => Ok(bytes_like(py, &bytes)?.into_any().unbind()),
         Bytes::Shared(taken) => Ok(MessageView::new(taken, 0).into_pyobject(py)?.into_any().unbind()),
     }
 }

@@ -289,9 +289,7 @@ impl SharedStorage {
     // SAFETY: the interpreter passes a view to be filled, or null.
     unsafe fn __getbuffer__(slf: &Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let storage = slf.get().storage.get()?;
-        let Some(start) = storage.address() else {
-            return Err(PyBufferError::new_err("the storage is gone"));
-        };
+        let start = storage.address().map_err(refused)?;
         // SAFETY: the view keeps the object alive, and that the bytes. They are the program's, as those of a `memoryview` are: it
         // orders the accesses of its threads and processes.
         unsafe { fill(slf, view, (start.as_ptr(), storage.len()), false, flags) }

@@ -14,6 +14,7 @@ use pyo3::types::PyBytes;
 use super::bytes::Buffer;
 use super::connection_ends::{Ends, failure};
 use super::family::{Family, SharedHandle, open};
+use super::large::bytes_like;
 use super::loads::loads;
 use super::message::{Incoming, Outgoing, Raw};
 use super::pickle::Pickle;
@@ -425,6 +426,6 @@ impl SharedConnection {
 fn into_bytes(raw: Raw, py: Python<'_>) -> PyResult<Bound<'_, PyBytes>> {
     raw.into_bytes(py, |object| {
         let pickle = DUMPS.get(py)?.call1((object,))?;
-        Ok(PyBytes::new(py, Buffer::of(&pickle)?.bytes()))
+        bytes_like(py, Buffer::of(&pickle)?.bytes())
     })
 }

@@ -19,7 +19,7 @@ pub(super) const HUGE: usize = 4 << 20;
 pub(super) fn bytes_of(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyBytes>> {
     let length = taken.len().saturating_sub(1);
     if length < HUGE {
-        return Ok(taken.with_bytes(|bytes| PyBytes::new(py, bytes.get(1..).unwrap_or_default())));
+        return taken.with_bytes(|bytes| bytes_like(py, bytes.get(1..).unwrap_or_default()));
     }
     filled(py, length, |into| {
         if taken.pages_stay() {
@@ -32,6 +32,11 @@ pub(super) fn bytes_of(py: Python<'_>, taken: Taken) -> PyResult<Bound<'_, PyByt
             });
         });
     })
+}
+
+/// Returns a bytes object with a copy of `bytes`, as [`PyBytes::new`] does, which panics if there is no memory for it.
+pub(crate) fn bytes_like<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    filled(py, bytes.len(), |into| write(into, 0, bytes))
 }
 
 /// Returns a bytes object with a part of a message. Other threads run while it is copied.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use interlock_shm::{Loan, Taken};
 use pyo3::prelude::*;
-use pyo3::types::PyByteArray;
 
 use super::access::Access;
 use super::bytes::{Lent, Memory};
@@ -112,10 +111,7 @@ pub(super) fn pickle_and_buffers(
     let memory = |place: Range<usize>, access| {
         let memory = match &loan {
             Ok(loan) => Memory::Loan(Arc::clone(loan), place),
-            Err(taken) => {
-                let copy = |bytes: &[u8]| PyByteArray::new(py, bytes.get(place).unwrap_or_default());
-                Memory::Copy(taken.with_bytes(copy).unbind())
-            }
+            Err(taken) => Memory::Copy(array_of_part(py, taken, place)?.unbind()),
         };
         Lent::of(memory, access).into_pyobject(py)
     };

@@ -32,6 +32,7 @@ pub(crate) use connection::make_pipe;
 pub(crate) use death::exit_code;
 use event::SharedEvent;
 pub(crate) use family::{Family, SharedHandle, open};
+pub(crate) use large::bytes_like;
 pub(crate) use lock::SharedLock;
 pub(crate) use message::{Incoming, Loadable, Outgoing};
 pub(crate) use pickle::Pickle;

@@ -127,7 +127,9 @@ pub(super) fn not_a_time() -> PyErr {
 pub(crate) fn refused(error: Error) -> PyErr {
     match error {
         Error::Kernel(error) => os_error(error),
-        Error::Full { .. } | Error::TooManyObjects => PyMemoryError::new_err(error.to_string()),
+        Error::Full { .. } | Error::OutOfReach { .. } | Error::TooManyObjects => {
+            PyMemoryError::new_err(error.to_string())
+        }
         Error::Closed => PyOSError::new_err((EBADF, error.to_string())),
         Error::TooManyProcesses => PyOSError::new_err((EAGAIN, error.to_string())),
         error => PyRuntimeError::new_err(error.to_string()),

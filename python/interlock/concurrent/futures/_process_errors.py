@@ -95,7 +95,7 @@ def _error_of(kind: str, data: Any, payload: Any) -> BaseException:
             f"{_task(payload) or 'the task'} was cancelled while it ran, and its worker was ended"
         )
     if kind == "not-sent":
-        return MemoryError(f"{_task(payload) or 'the task'} could not be sent to a worker: {data}")
+        return MemoryError(f"{_task(payload) or 'the task'} or its result could not be passed on: {data}")
     if kind == "of-parent":
         return MemoryError(
             "the result stayed in the process that forked this one: there was no room to share it"

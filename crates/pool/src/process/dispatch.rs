@@ -41,24 +41,31 @@ impl<H: Send> Inner<H> {
             }
             match taken {
                 Ok(_) => {}
-                Err(error @ interlock_shm::Error::OutOfReach { .. }) => {
-                    self.refuse_answer(state, finished, error);
+                Err(error) if matches!(error, interlock_shm::Error::OutOfReach { .. }) => {
+                    if !self.refuse_answer(state, finished, error) {
+                        break;
+                    }
                 }
                 Err(_) => break,
             }
         }
     }
 
-    /// Takes an answer that this process can't map, and fails its call.
+    /// Takes an answer that this process can't map, and fails its call. Returns whether it has taken one.
     #[cold]
-    fn refuse_answer(&self, state: &mut State<H>, finished: &mut Finished<H>, error: interlock_shm::Error) {
+    fn refuse_answer(
+        &self,
+        state: &mut State<H>,
+        finished: &mut Finished<H>,
+        error: interlock_shm::Error,
+    ) -> bool {
         let trailer = |message: Message<'_>| message.last().map(Trailer::from_bytes);
         let context = &mut WaitContext::until(Deadline::PASSED);
-        let Ok(Some(trailer)) = self.answers.take_unmapped(context, trailer) else {
-            return;
-        };
-        let refused = Answer::NotSent(error);
-        receive(state, finished, trailer, refused);
+        let taken = self.answers.take_unmapped(context, trailer);
+        if let Ok(Some(trailer)) = taken {
+            receive(state, finished, trailer, Answer::NotSent(error));
+        }
+        taken.is_ok()
     }
 
     /// Hands calls to workers that have room.

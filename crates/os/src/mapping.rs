@@ -16,7 +16,9 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap, mremap, munmap};
+use rustix::mm::{
+    Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap, mmap_anonymous, mremap, mremap_fixed, munmap,
+};
 
 use crate::memory_file::MemoryFile;
 
@@ -132,7 +134,7 @@ impl Mapping {
     fn grow(&self, file: &MemoryFile, from: usize, to: usize) -> bool {
         let grown = match file.get() {
             Ok(file) => map_free(file, self.place(from), to - from, from).map(drop),
-            Err(_) => self.lengthen(file, from, to),
+            Err(_) => self.lengthen(from, to),
         };
         match grown {
             Ok(()) => {
@@ -144,16 +146,40 @@ impl Mapping {
         }
     }
 
-    /// Maps the file from `from` to `to` without its descriptor: makes the last piece of the mapping longer.
-    fn lengthen(&self, file: &MemoryFile, from: usize, to: usize) -> Result<(), Errno> {
-        let start = from - GRAIN;
-        if self.end_of_mapping(file, start) != Some(from) {
-            return Err(Errno::EXIST); // it was made private
-        }
-        let piece = self.place(start).cast();
-        // SAFETY: the piece keeps its place and its content, and the kernel replaces nothing behind it.
-        let longer = unsafe { mremap(piece, GRAIN, to - start, MremapFlags::empty()) };
-        longer.map(drop).map_err(|_| Errno::EXIST)
+    /// Maps the file from `from` to `to` without its descriptor, behind what is mapped.
+    fn lengthen(&self, from: usize, to: usize) -> Result<(), Errno> {
+        let place = self.place(from).cast();
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
+        // SAFETY: the kernel replaces nothing.
+        unsafe { mmap_anonymous(place, to - from, ProtFlags::empty(), flags) }?;
+        self.map_anew(from, to).inspect_err(|_| {
+            // SAFETY: the range is the mapping that was made above.
+            let _ = unsafe { munmap(place, to - from) };
+        })
+    }
+
+    /// Maps the file from `from` to `to` without its descriptor, in place of what is mapped there, which is its own: the
+    /// first page is always shared, and from it the kernel makes a second mapping of the file, of which that piece is
+    /// taken.
+    pub(crate) fn map_anew(&self, from: usize, to: usize) -> Result<(), Errno> {
+        let length = to - from;
+        // SAFETY: the kernel chooses the place, and the first mapping stays as it is.
+        let second = unsafe { mremap(self.base.as_ptr().cast(), 0, to, MremapFlags::MAYMOVE) }?;
+        let piece = second.wrapping_byte_add(from);
+        // SAFETY: the piece is the new mapping's, and what it replaces is this mapping's own.
+        let moved = unsafe {
+            mremap_fixed(
+                piece,
+                length,
+                length,
+                MremapFlags::MAYMOVE,
+                self.place(from).cast(),
+            )
+        };
+        let rest = if moved.is_ok() { from } else { to };
+        // SAFETY: the rest of the new mapping is nobody's.
+        let _ = unsafe { munmap(second, rest) };
+        moved.map(drop)
     }
 
     /// Called when something lies behind the first `from` bytes. Returns whether it is more of this mapping.

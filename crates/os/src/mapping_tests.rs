@@ -68,12 +68,14 @@ fn it_grows_without_its_descriptor() {
     // SAFETY: the descriptor is `file`'s, which looks before it uses it.
     let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(file.number().unwrap()) });
     rustix::io::dup2(&other, &mut place).unwrap();
-    assert!(mapping.holds(&file, 1 << 20, 1));
-    // SAFETY: the byte is mapped.
-    unsafe { mapping.place(1 << 20).write(7) };
-    let mut byte = [0];
-    rustix::io::pread(&again, &mut byte, 1 << 20).unwrap();
-    assert_eq!(byte, [7]);
+    for offset in [1 << 20, 1 << 30, CAPACITY - 1] {
+        assert!(mapping.holds(&file, offset, 1));
+        // SAFETY: the byte is mapped.
+        unsafe { mapping.place(offset).write(7) };
+        let mut byte = [0];
+        rustix::io::pread(&again, &mut byte, offset as u64).unwrap();
+        assert_eq!(byte, [7]);
+    }
     drop(file);
     drop(ManuallyDrop::into_inner(place));
 }

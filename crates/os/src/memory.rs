@@ -196,7 +196,7 @@ impl SharedMemory {
                 // SAFETY: the range is part of `self`'s mapping, and has the same bytes. A thread that uses it waits.
                 unsafe { mremap_fixed(copy, length, length, MremapFlags::MAYMOVE, place) }?;
             }
-            Err(error) => return Err(error),
+            Err(_) => self.mapping.map_anew(offset, offset + length)?,
         }
         // SAFETY: as above. The kernel joins it with its neighbours if it is the same in all.
         let _ = unsafe { madvise(place, length, Advice::LinuxDontDump) };

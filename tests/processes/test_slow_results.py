@@ -56,9 +56,19 @@ def test_a_future_whose_result_another_thread_unpickles_is_not_done_yet(run: Run
 @pytest.mark.parametrize("way", ["wait([future])", "as_completed([future])"])
 def test_a_future_that_was_reported_as_done_stays_done(run: Run, way: str) -> None:
     text = f"""
+    def unpickled_slowly_elsewhere(how):
+        begun.set()
+        if threading.current_thread() is not threading.main_thread():  # which waits, perhaps after the call's end
+            finish.wait()
+        return how
+
+    class SlowElsewhere:
+        def __reduce__(self):
+            return unpickled_slowly_elsewhere, ("slow",)
+
     def main():
         with executor() as it:
-            future = it.submit(Slow)
+            future = it.submit(SlowElsewhere)
             list(futures.{way})
             thread = of_thread(future.result)
             begun.wait()

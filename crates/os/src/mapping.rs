@@ -20,6 +20,8 @@ use rustix::mm::{
     Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap, mmap_anonymous, mremap, mremap_fixed, munmap,
 };
 
+use rustix::process::{Resource, getrlimit};
+
 use crate::memory_file::MemoryFile;
 
 /// Mappings that grow are at multiples of `ROOM`, from `LOWEST` on: far from what the kernel places by itself, from
@@ -30,7 +32,8 @@ const ROOM: usize = 1 << 36;
 /// How many of these places are tried.
 const TRIES: usize = 8;
 
-/// A mapping grows by a quarter, but by these many bytes at least and at most, as long as the process may have them.
+/// A mapping grows by a quarter, but by these many bytes at least and at most, as long as the process may have them. All in all it
+/// takes at most half of the addresses that the process may have.
 const LEAST_STEP: usize = 64 << 20;
 const MOST_STEP: usize = 1 << 30;
 /// A multiple of the size of all pages that the kernel has on the supported machines.
@@ -112,7 +115,10 @@ impl Mapping {
     /// another one, but looks at what it has done.
     #[cold]
     fn extend(&self, file: &MemoryFile, end: usize) -> bool {
-        if end > self.capacity {
+        // The program may need the other half of the addresses that it may have.
+        let allowed = getrlimit(Resource::As).current.map_or(u64::MAX, |most| most / 2);
+        let most = usize::try_from(allowed).map_or(self.capacity, |allowed| allowed.min(self.capacity));
+        if end > most {
             return false;
         }
         loop {
@@ -122,7 +128,7 @@ impl Mapping {
                 return true;
             }
             let step = (mapped / 4).clamp(LEAST_STEP, MOST_STEP);
-            let grown = |end: usize| end.next_multiple_of(GRAIN).min(self.capacity);
+            let grown = |end: usize| end.next_multiple_of(GRAIN).min(most.next_multiple_of(GRAIN));
             if !self.grow(file, mapped, grown(end.max(mapped + step))) && !self.grow(file, mapped, grown(end))
             {
                 return false;

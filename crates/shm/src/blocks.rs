@@ -114,14 +114,18 @@ impl Arena {
         self.note_use(pages(order));
         let _blocks = self.lock_blocks();
         let at_the_top = match list.get() {
-            0 => self.page_at_the_top(order, entry_of(order, used, owner))?,
-            _ => None,
+            0 => self.page_at_the_top(order, entry_of(order, used, owner)),
+            _ => Ok(None),
         };
         let page = match at_the_top {
-            Some(page) => page,
-            None if list.get() == 0 && !self.regroup(order) => return Err(Error::Full { bytes }),
-            None => {
-                let (before, page) = self.free_block(list, order)?;
+            Ok(Some(page)) => page,
+            Ok(None) if list.get() == 0 && !self.regroup(order) => return Err(Error::Full { bytes }),
+            refused => {
+                let found = refused.and_then(|_| self.free_block(list, order));
+                let (before, page) = match found {
+                    Err(_) if self.regroup_mapped(order) => self.free_block(list, order)?,
+                    found => found?,
+                };
                 warm = warm_of(self.entry(page).get());
                 before.set(self.link(page).get());
                 step::at("block.unlinked");

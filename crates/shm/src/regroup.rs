@@ -12,7 +12,19 @@ impl Arena {
     /// lists. Returns whether there are such blocks. The caller holds the blocks.
     pub(crate) fn regroup(&self, order: u64) -> bool {
         self.use_the_rest();
-        let Some((begin, end)) = self.row_of(pages(order)) else {
+        self.regroup_where(order, |_| true)
+    }
+
+    /// Does the same with the blocks that this process has mapped, if it may not map more.
+    pub(crate) fn regroup_mapped(&self, order: u64) -> bool {
+        self.regroup_where(order, |begin| {
+            let block = self.block(begin, order);
+            self.memory().has_mapped(block.offset, block.length)
+        })
+    }
+
+    fn regroup_where(&self, order: u64, may_begin: impl Fn(u32) -> bool) -> bool {
+        let Some((begin, end)) = self.row_of(pages(order), may_begin) else {
             return false;
         };
         self.give_back_row(begin, end);
@@ -49,13 +61,13 @@ impl Arena {
         step::at("regroup.topped");
     }
 
-    /// Returns the first row of adjacent free blocks with `count` pages.
-    fn row_of(&self, count: u32) -> Option<(u32, u32)> {
+    /// Returns the first row of adjacent free blocks with `count` pages that may begin there.
+    fn row_of(&self, count: u32, may_begin: impl Fn(u32) -> bool) -> Option<(u32, u32)> {
         let (mut begin, mut found) = (0, None);
         self.each_block(|page, entry| {
             let end = page + pages(entry & ORDER);
             match is_free(entry) {
-                true if end - begin >= count => {
+                true if end - begin >= count && may_begin(begin) => {
                     found.get_or_insert((begin, end));
                 }
                 true => {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 
 import pytest
@@ -367,6 +368,8 @@ over = []
 def test_a_signal_handler_that_raises_behind_any_call_does_not_cost_results_of_an_iterator(
     run: Run, method: str
 ) -> None:
+    if method == "imap" and sys.version_info >= (3, 14):
+        pytest.skip("a handler may run between `__enter__` of a lock and the block of its `with` statement")
     text = f"""
     def main():
         with pool() as it:

@@ -42,8 +42,9 @@ def test_a_future_whose_result_another_thread_unpickles_is_not_done_yet(run: Run
                 ask("as_completed", lambda: list(futures.as_completed([future], timeout)))
                 print(len(futures.wait([future], timeout).done))
             finish.set()
-            print(len(futures.wait([future]).done), future.done(), future.result(0))
+            ended = len(futures.wait([future]).done), future.done(), future.result(0)
             thread.join()
+            print(*ended)
     """
     timed_out = "result TimeoutError \nexception TimeoutError \n"
     unfinished = "as_completed TimeoutError 1 (of 1) futures unfinished\n0\n"
@@ -72,10 +73,12 @@ def test_a_future_that_was_reported_as_done_stays_done(run: Run, way: str) -> No
             list(futures.{way})
             thread = of_thread(future.result)
             begun.wait()
-            print(future.done(), future.running(), len(futures.wait([future], 0).done))
+            ended = future.done(), future.running(), len(futures.wait([future], 0).done)
             threading.Timer(0.05, finish.set).start()
-            print(future.result(0))
+            result = future.result(0)
             thread.join()
+            print(*ended)
+            print(result)
     """
     assert sorted(run(program(SLOW + text)).splitlines()) == ["True False 1", "slow", "thread slow"]
 

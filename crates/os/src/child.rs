@@ -82,30 +82,13 @@ mod tests {
         let script = |text: &str| vec!["-c".into(), text.into()];
         let says_it = script("read word; test \"$word\" = hello");
         assert!(memory.write(0, b"hello\n"));
-        let mut child = Child::start(
-            "/bin/sh".as_ref(),
-            "sh".as_ref(),
-            &says_it,
-            memory.descriptor().unwrap(),
-        )
-        .unwrap();
+        let number = memory.descriptor().unwrap();
+        let mut child = Child::start("/bin/sh".as_ref(), "sh".as_ref(), &says_it, number).unwrap();
         assert_eq!(child.wait(), Some(Ended::Exited(0)));
         let dies = script("kill -9 $$");
-        let mut child = Child::start(
-            "/bin/sh".as_ref(),
-            "sh".as_ref(),
-            &dies,
-            memory.descriptor().unwrap(),
-        )
-        .unwrap();
+        let mut child = Child::start("/bin/sh".as_ref(), "sh".as_ref(), &dies, number).unwrap();
         assert_eq!(child.wait(), Some(Ended::Killed(9)));
-        let error = Child::start(
-            "/no/such".as_ref(),
-            "x".as_ref(),
-            &[],
-            memory.descriptor().unwrap(),
-        )
-        .unwrap_err();
+        let error = Child::start("/no/such".as_ref(), "x".as_ref(), &[], number).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

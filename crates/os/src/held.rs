@@ -97,11 +97,7 @@ fn file(number: i32) -> io::Result<FileId> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     // SAFETY: the kernel checks the number, which is used for this call only.
-    let status = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(number) })?;
-    Ok(FileId {
-        device: status.st_dev,
-        inode: status.st_ino,
-    })
+    FileId::of(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
 #[cfg(test)]

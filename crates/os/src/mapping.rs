@@ -19,7 +19,6 @@ use rustix::io::Errno;
 use rustix::mm::{
     Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap, mmap_anonymous, mremap, mremap_fixed, munmap,
 };
-
 use rustix::process::{Resource, getrlimit};
 
 use crate::memory_file::MemoryFile;
@@ -32,8 +31,8 @@ const ROOM: usize = 1 << 36;
 /// How many of these places are tried.
 const TRIES: usize = 8;
 
-/// A mapping grows by a quarter, but by these many bytes at least and at most, as long as the process may have them. All in all it
-/// takes at most half of the addresses that the process may have.
+/// A mapping grows by a quarter, but by these many bytes at least and at most, as long as the process may have them. It
+/// does not grow beyond half of the addresses that the process may have.
 const LEAST_STEP: usize = 64 << 20;
 const MOST_STEP: usize = 1 << 30;
 /// A multiple of the size of all pages that the kernel has on the supported machines.

@@ -15,7 +15,6 @@ use rustix::fs::{FallocateFlags, fallocate};
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap, mmap_anonymous, mremap_fixed};
 
 use crate::mapping::{self, Mapping};
-
 pub use crate::memory_file::FileId;
 use crate::memory_file::MemoryFile;
 

@@ -15,7 +15,7 @@
 
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use rustix::fs::{MemfdFlags, fstat, ftruncate, memfd_create};
 
@@ -41,10 +41,8 @@ impl FileId {
     pub fn inode(self) -> u64 {
         self.inode
     }
-}
 
-impl FileId {
-    fn of(file: &OwnedFd) -> io::Result<Self> {
+    pub(crate) fn of(file: impl AsFd) -> io::Result<Self> {
         let file = fstat(file)?;
         Ok(FileId {
             device: file.st_dev,
@@ -124,7 +122,7 @@ mod tests {
         rustix::io::dup2(&other, &mut place).unwrap();
         assert!(memory.get().is_err() && memory.number().is_err());
         drop(memory);
-        assert_eq!(FileId::of(&place).unwrap(), FileId::of(&other).unwrap());
+        assert_eq!(FileId::of(&*place).unwrap(), FileId::of(&other).unwrap());
         drop(ManuallyDrop::into_inner(place));
     }
 }
